@@ -11,6 +11,9 @@ from typing import Any, Literal, NamedTuple, Protocol
 Object = dict[str, Any]
 """A Kubernetes object as the API server sends it."""
 
+Objects = list[Object]
+"""Objects of one kind. Named here because the port has a method ``list``."""
+
 JsonPatch = list[dict[str, Any]]
 """The operations of a JSON patch (RFC 6902)."""
 
@@ -56,9 +59,7 @@ class Cluster(Protocol):
     def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
         """The object, or ``None`` when there is none of that name."""
 
-    def list(
-        self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = ""
-    ) -> list[Object]:
+    def list(self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = "") -> Objects:
         """All objects of the kind (all namespaces when none is given), complete over all pages."""
 
     def create(self, resource: Resource, body: Object, *, dry_run: bool = False) -> Object:
@@ -103,7 +104,7 @@ class Cluster(Protocol):
 
     def list_version(
         self, resource: Resource, namespace: str | None = None, name: str | None = None, labels: str = ""
-    ) -> tuple[list[Object], str]:
+    ) -> tuple[Objects, str]:
         """Like ``list``, with the version from which a watch continues."""
 
     def allowed(self, verb: str, resource: Resource, namespace: str | None = None) -> bool:

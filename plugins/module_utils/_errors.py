@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass
 class MigrationError(Exception):
     """What was wanted, what was found, on which cluster and object, and what to do about it.
 
@@ -83,6 +83,9 @@ class Rejected(MigrationError):
 
 class ServerTrouble(MigrationError):
     """The API server answered with an error of its own (5xx, 429) for as long as it was asked again."""
+
+    retry_after: float = 0.0
+    """Seconds for which the server asked to be left alone."""
 
 
 class Busy(MigrationError):

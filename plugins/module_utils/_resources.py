@@ -19,9 +19,7 @@ PVC = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 DAEMON_SET = Resource("apps", "v1", "daemonsets", "DaemonSet")
 DEPLOYMENT = Resource("apps", "v1", "deployments", "Deployment")
 LEASE = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-CRD = Resource(
-    "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
-)
+CRD = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 VM = Resource(KUBEVIRT_GROUP, "v1", "virtualmachines", "VirtualMachine")
 VMI = Resource(KUBEVIRT_GROUP, "v1", "virtualmachineinstances", "VirtualMachineInstance")
 VMIM = Resource(KUBEVIRT_GROUP, "v1", "virtualmachineinstancemigrations", "VirtualMachineInstanceMigration")
@@ -36,9 +34,7 @@ CLUSTER_INSTANCETYPE = Resource(
     "VirtualMachineClusterInstancetype",
     namespaced=False,
 )
-PREFERENCE = Resource(
-    "instancetype.kubevirt.io", "v1beta1", "virtualmachinepreferences", "VirtualMachinePreference"
-)
+PREFERENCE = Resource("instancetype.kubevirt.io", "v1beta1", "virtualmachinepreferences", "VirtualMachinePreference")
 CLUSTER_PREFERENCE = Resource(
     "instancetype.kubevirt.io",
     "v1beta1",

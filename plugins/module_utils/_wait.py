@@ -39,7 +39,7 @@ class SystemClock:
 
     def wall(self) -> datetime.datetime:
         """Time of day, UTC."""
-        return datetime.datetime.now(datetime.timezone.utc)
+        return datetime.datetime.now(datetime.UTC)
 
     def sleep(self, seconds: float) -> None:
         """Let time pass."""
