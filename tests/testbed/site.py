@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cluster as its simulators see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+
+from .fabric import Fabric
+from .faults import Faults
+from .kube import Api
+from .pki import Authority
+from .settings import Settings
+from .store import Store
+from .webhooks import WebhookServer
+
+KUBEVIRT_NAMESPACE = "kubevirt"
+OPENPEROUTER_NAMESPACE = "openperouter-system"
+
+# Identities with these prefixes are service accounts of these namespaces; any other is a user of that name.
+_SERVICE_ACCOUNTS = {"kubevirt-": KUBEVIRT_NAMESPACE, "openperouter-": OPENPEROUTER_NAMESPACE}
+# An object of a VM with its status and managed fields is one line of a watch; they may be long.
+_LONGEST_LINE = 8 * 2**20
+
+
+class Site:
+    """Name, API clients, caches, faults, settings and webhooks of one cluster."""
+
+    def __init__(
+        self,
+        name: str,
+        index: int,
+        *,
+        server: str,
+        authority: Authority,
+        directory: Path,
+        settings: Settings,
+        fabric: Fabric,
+        log: Callable[[str], None],
+    ) -> None:
+        self.name = name
+        self.index = index
+        """Number of the site in the bed, from 0; for address ranges that must differ."""
+        self.server = server
+        self.directory = directory
+        self.settings = settings
+        self.fabric = fabric
+        self.faults = Faults()
+        self.authority = authority
+        self.webhooks = WebhookServer(authority.server_context(), authority.pem, self.faults)
+        self._log = log
+        self._apis: dict[str, Api] = {}
+        self._sessions: list[aiohttp.ClientSession] = []
+        self._stores: dict[str, Store] = {}
+
+    def api(self, identity: str) -> Api:
+        """A client under an identity such as "kubevirt-controller"; all of them are cluster administrators."""
+        if identity not in self._apis:
+            self._apis[identity] = Api(self._session(common_name(identity)), self.server, identity)
+        return self._apis[identity]
+
+    def store(self, key: str) -> Store:
+        """The cache of a kind, shared by all simulators of the site, started on first use."""
+        if key not in self._stores:
+            self._stores[key] = Store(self.api("testbed-informer"), key)
+            self._stores[key].start()
+        return self._stores[key]
+
+    def stores(self) -> dict[str, Store]:
+        return dict(self._stores)
+
+    def now(self) -> str:
+        return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def log(self, message: str) -> None:
+        self._log(f"{self.name}: {message}")
+
+    @property
+    def nodes(self) -> list[str]:
+        return [f"{self.name}-node-{number + 1}" for number in range(self.settings.nodes)]
+
+    @property
+    def pod_cidr(self) -> str:
+        return self.settings.pod_cidr or f"10.{64 + self.index}.0.0/16"
+
+    async def close(self) -> None:
+        for store in self._stores.values():
+            await store.stop()
+        await self.webhooks.stop()
+        for session in self._sessions:
+            await session.close()
+
+    def _session(self, name: str) -> aiohttp.ClientSession:
+        context = self.authority.client_context(name, ["system:masters"])
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=context, limit=0),
+            timeout=aiohttp.ClientTimeout(total=60),
+            headers={"User-Agent": f"{name.rpartition(':')[2]}/testbed"},
+            read_bufsize=_LONGEST_LINE,
+        )
+        self._sessions.append(session)
+        return session
+
+
+def common_name(identity: str) -> str:
+    """The user name an identity has in the cluster."""
+    for prefix, namespace in _SERVICE_ACCOUNTS.items():
+        if identity.startswith(prefix):
+            return f"system:serviceaccount:{namespace}:{identity}"
+    return identity

@@ -1,0 +1,121 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An HTTPS server for admission webhooks, called by the site's real API server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import ssl
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from .faults import Faults, register
+from .resources import Object
+
+DOWN = register("webhook-down", "admission webhooks do not answer", path="path of the webhook, wildcards allowed")
+SLOW = register(
+    "webhook-slow",
+    "admission webhooks answer late",
+    path="path of the webhook, wildcards allowed",
+    seconds="how late",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer to an admission request; a mutating webhook allows with a JSON patch."""
+
+    allowed: bool = True
+    message: str = ""
+    code: int = 400
+    reason: str = "BadRequest"
+    causes: tuple[Object, ...] = ()
+    """For code 422 as KubeVirt writes them: {"reason", "message", "field"}."""
+    patch: tuple[Object, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+ALLOWED = Verdict()
+
+
+def denied(message: str, *, code: int = 400, reason: str = "BadRequest", causes: tuple[Object, ...] = ()) -> Verdict:
+    return Verdict(False, message, code, reason, causes)
+
+
+Admit = Callable[[Object], Awaitable[Verdict]]
+"""From the request of an AdmissionReview (operation, object, oldObject, dryRun, userInfo, ...) to a verdict."""
+
+
+class WebhookServer:
+    """One site's webhooks; paths are served from the moment they are added."""
+
+    def __init__(self, tls: ssl.SSLContext, ca: bytes, faults: Faults) -> None:
+        self._tls = tls
+        self._ca = ca
+        self._faults = faults
+        self._admit: dict[str, Admit] = {}
+        self._runner: web.AppRunner | None = None
+        self.port = 0
+
+    def add(self, path: str, admit: Admit) -> None:
+        self._admit[path] = admit
+
+    def client_config(self, path: str) -> Object:
+        """For the clientConfig of a webhook configuration."""
+        return {
+            "url": f"https://127.0.0.1:{self.port}{path}",
+            "caBundle": base64.b64encode(self._ca).decode(),
+        }
+
+    async def start(self) -> None:
+        application = web.Application(client_max_size=16 * 2**20)
+        application.router.add_post("/{path:.*}", self._handle)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
+        if self._faults.take(DOWN, path=request.path) is not None:
+            # The connection ends without an answer, as with a webhook pod that just died.
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=503)
+        if (slow := self._faults.take(SLOW, path=request.path)) is not None:
+            await asyncio.sleep(float(slow.get("seconds", 1)))
+        admit = self._admit.get(request.path)
+        if admit is None:
+            return web.Response(status=404, text="404 page not found")
+        review = await request.json()
+        verdict = await admit(review["request"])
+        return web.json_response(_answer(review, verdict))
+
+
+def _answer(review: Object, verdict: Verdict) -> Object:
+    response: dict[str, Any] = {"uid": review["request"]["uid"], "allowed": verdict.allowed}
+    if verdict.warnings:
+        response["warnings"] = list(verdict.warnings)
+    if not verdict.allowed:
+        status: Object = {
+            "status": "Failure",
+            "message": verdict.message,
+            "reason": verdict.reason,
+            "code": verdict.code,
+        }
+        if verdict.causes:
+            status["details"] = {"causes": list(verdict.causes)}
+        response["status"] = status
+    elif verdict.patch:
+        response["patchType"] = "JSONPatch"
+        response["patch"] = base64.b64encode(json.dumps(list(verdict.patch)).encode()).decode()
+    return {"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response}
