@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The migration settings of a cluster's KubeVirt: written only where they differ, and waited for everywhere."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from . import _kubevirt as kv
+from . import _kubevirt_rollout as rollout
+from ._cluster import Cluster, Object
+from ._errors import BadInput, Busy, Conflict, Missing
+from ._job import Job, Result
+from ._kubevirt_settings import Wanted, differences, drops_peers, patch, validate, validate_for
+from ._plan import Plan, merge, merged, plan_of
+from ._resources import KUBEVIRT, NAD
+from ._wait import Verdict
+
+_TRIES = 5
+"""How often a write is computed anew because somebody else wrote in between."""
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+_FIXED = {6: (1, 6, 6), 7: (1, 7, 4), 8: (1, 8, 4)}
+"""The first release of each minor version that has the fixes for races between the two sides."""
+
+
+def work(job: Job) -> Result:
+    """Bring the CR where it is wanted, step by step, each step in force everywhere before the next."""
+    wanted, cluster = Wanted.of(job.params), job.cluster
+    validate(wanted, cluster.name)
+    kubevirt = kv.find(cluster, job.params["namespace"], job.params["name"])
+    done = Plan(warnings=(*_unverified_network(job, kubevirt, wanted), *_warnings(job, wanted, kubevirt)))
+    deadline = job.clock.now() + job.params["wait_timeout"]
+    for step in wanted.steps():
+        plan, kubevirt = write(job, step, kubevirt)
+        done += plan
+        verdict, kubevirt = _reach(job, kubevirt, deadline)
+    settled = verdict.done and not (job.check_mode and done.changed)
+    if not settled and not done.changed:
+        done += Plan(warnings=(f"{cluster.name} {kv.title(kubevirt)} is not settled: {verdict.reason}",))
+    return job.finish(done, kubevirt_migrations=_result(kubevirt, settled))
+
+
+def write(job: Job, step: Wanted, kubevirt: Object) -> tuple[Plan, Object]:
+    """Write what differs; the plan, and the CR as it is then (in check mode: as it would be).
+
+    The patch is valid for one version of the CR only. When somebody else was faster it is computed anew, so
+    that nobody's change is lost.
+    """
+    tries = 0
+    while True:
+        validate_for(step, kubevirt, job.cluster.name)
+        body = patch(step, kubevirt)
+        change = merge(job.cluster, KUBEVIRT, kubevirt, body, f"{differences(body)} differ from what is wanted")
+        if change is None:
+            return Plan(), kubevirt
+        _refuse_foreign(job.cluster, kubevirt, differences(body))
+        _refuse_busy(job)
+        plan = plan_of([change])
+        try:
+            return plan, job.apply(plan).get(change.ref) or merged(kubevirt, body)
+        except Conflict:
+            tries += 1
+            if tries == _TRIES:
+                raise
+            kubevirt = kv.find(job.cluster, kv.namespace_of(kubevirt), kubevirt["metadata"]["name"])
+
+
+def _reach(job: Job, kubevirt: Object, deadline: float) -> tuple[Verdict, Object]:
+    """Wait until the step is in force; check mode only looks."""
+    namespace, name = kv.namespace_of(kubevirt), kubevirt["metadata"]["name"]
+    if job.check_mode:
+        return rollout.verdict(rollout.read(job.cluster, namespace, name)), kubevirt
+    seconds = max(0.0, deadline - job.clock.now())
+    seen = rollout.wait(job.cluster, namespace, name, seconds=seconds, clock=job.clock, tell=job.tell)
+    return Verdict(True), seen.kubevirt
+
+
+def _unverified_network(job: Job, kubevirt: Object, wanted: Wanted) -> list[str]:
+    """Refuse a network that would leave virt-handler unable to start.
+
+    In check mode a missing NAD is a warning: an earlier task of the same run would have made it.
+    """
+    network = wanted.values.get("network")
+    if network is None:
+        return []
+    cluster, namespace = job.cluster.name, kv.namespace_of(kubevirt)
+    if not _NAME.fullmatch(network) or len(network) > 253:
+        hint = f"Give the bare name; KubeVirt looks for it in its own namespace {namespace}."
+        raise BadInput("the name of a NAD, without a namespace", repr(network), cluster, "option network", hint)
+    nad = job.cluster.get(NAD, network, namespace)
+    title = f"NetworkAttachmentDefinition {namespace}/{network}"
+    if nad is None and job.check_mode:
+        return [f"{cluster} {title} does not exist (yet), so whether KubeVirt can use it is unverified"]
+    if nad is None:
+        hint = "Create it first (module migration_nad): without it virt-handler pods do not start."
+        raise Missing("the NAD of the migration network", f"none in {namespace}", cluster, title, hint)
+    found = unusable(nad)
+    if found:
+        hint = "Mend the NAD first: a virt-handler whose migration0 has no address does not start."
+        raise BadInput("a NAD that gives every pod an address", found, cluster, title, hint, "nad_unusable")
+    return []
+
+
+def unusable(nad: Object) -> str:
+    """Why a NAD cannot serve as migration network; empty when it can."""
+    try:
+        config: Any = json.loads((nad.get("spec") or {}).get("config") or "")
+    except ValueError:
+        return "spec.config that is no JSON"
+    plugins = config.get("plugins", [config]) if isinstance(config, dict) else []
+    if not plugins or not all(isinstance(plugin, dict) and plugin.get("type") for plugin in plugins):
+        return "spec.config without a CNI type"
+    if not any((plugin.get("ipam") or {}).get("type") for plugin in plugins):
+        return "no ipam"
+    return ""
+
+
+def _refuse_foreign(cluster: Cluster, kubevirt: Object, fields: str) -> None:
+    owner = kv.owner(kubevirt)
+    if owner is not None:
+        wanted, found = f"a KubeVirt CR that we may edit ({fields})", f"it belongs to {owner.name}"
+        raise Conflict(wanted, found, cluster.name, kv.title(kubevirt), owner.hint, f"owned_by_{owner.flavour}")
+
+
+def _refuse_busy(job: Job) -> None:
+    if job.params["allow_during_migrations"]:
+        return
+    open_ones = kv.unfinished_migrations(job.cluster)
+    if open_ones:
+        hint = (
+            "Every change renews KubeVirt's CA and may restart virt-handler. Let them end or cancel them, or set"
+            " allow_during_migrations."
+        )
+        found = ", ".join(open_ones)
+        raise Busy("no unfinished migration", found, job.cluster.name, "VirtualMachineInstanceMigration", hint)
+
+
+def _warnings(job: Job, wanted: Wanted, kubevirt: Object) -> list[str]:
+    name, warnings = job.cluster.name, []
+    if job.params["allow_during_migrations"]:
+        warnings.append(f"{name}: allow_during_migrations: running migrations may be lost by this change")
+    for option, harm in _UNSAFE.items():
+        if wanted.values.get(option):
+            warnings.append(f"{name}: {option}: {harm}")
+    tool = kv.gitops(kubevirt)
+    if tool:
+        warnings.append(f"{name} {kv.title(kubevirt)} is applied by {tool}: make the change there too")
+    version = kv.version(kubevirt)
+    if version and version[0] == 1 and version < _FIXED.get(version[1], version):
+        fixed = ".".join(map(str, _FIXED[version[1]]))
+        text = kv.version_text(kubevirt)
+        warnings.append(f"{name} KubeVirt {text} lacks fixes for moves between clusters; upgrade to {fixed} or later")
+    rotates = wanted.values.keys() & {"ca_duration", "ca_renew_before"}
+    if rotates and drops_peers(merged(kubevirt, patch(wanted, kubevirt))):
+        warnings.append(f"{name}: ca_renew_before is below half of ca_duration, so peers' CAs are dropped again")
+    return warnings
+
+
+_UNSAFE = {
+    "disable_tls": "guests' memory crosses the migration network unencrypted",
+    "unsafe_migration_override": "KubeVirt migrates VMs whose storage is not safe for it",
+}
+
+
+def _result(kubevirt: Object, settled: bool) -> dict[str, Any]:
+    owner = kv.owner(kubevirt)
+    return {
+        "namespace": kv.namespace_of(kubevirt),
+        "name": kubevirt["metadata"]["name"],
+        "version": kv.version_text(kubevirt),
+        "flavour": owner.flavour if owner else "kubevirt",
+        "decentralized": kv.gate_on(kubevirt),
+        "network": kv.network(kubevirt) or "",
+        "migrations": kv.configuration(kubevirt).get("migrations") or {},
+        "certificate_rotation": (kubevirt.get("spec") or {}).get("certificateRotateStrategy") or {},
+        "synchronization_addresses": kv.sync_addresses(kubevirt),
+        "settled": settled,
+    }

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The pods that use the migration network, and what they really have of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+from typing import Any
+
+from . import _kubevirt as kv
+from ._cluster import Cluster, Object
+from ._resources import LEASE, POD
+from ._sync_address import Address
+
+NETWORKS = "k8s.v1.cni.cncf.io/networks"
+"""The annotation that asks multus for networks; virt-operator writes it into pod templates."""
+
+_STATUS = "k8s.v1.cni.cncf.io/network-status"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pod:
+    """One virt-handler or synchronization pod.
+
+    :param asked: the value of its networks annotation, ``None`` without one.
+    :param attached: the NAD behind ``migration0`` as multus reports it; ``None`` without the interface.
+    :param pod_addresses: its addresses on the pod network.
+    :param trouble: why it is not ready, empty when it is.
+    """
+
+    name: str
+    component: str
+    node: str
+    asked: str | None
+    attached: str | None
+    addresses: tuple[Address, ...]
+    mac: str
+    pod_addresses: tuple[Address, ...]
+    trouble: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether the kubelet calls it ready."""
+        return not self.trouble
+
+    def as_dict(self) -> dict[str, Any]:
+        """The pod as a result carries it."""
+        return {
+            "name": self.name,
+            "component": self.component,
+            "node": self.node,
+            "ready": self.ready,
+            "interface": self.attached is not None,
+            "network": self.attached or "",
+            "addresses": [str(address) for address in self.addresses],
+            "mac": self.mac,
+            "trouble": self.trouble,
+        }
+
+
+def read(cluster: Cluster, namespace: str) -> list[Pod]:
+    """All pods of both components that are not on their way out, by component, node and name."""
+    selector = f"kubevirt.io in ({kv.HANDLER},{kv.SYNC_CONTROLLER})"
+    found = [of(body) for body in cluster.list(POD, namespace, selector) if not _leaving(body)]
+    return sorted(found, key=lambda pod: (pod.component, pod.node, pod.name))
+
+
+def leader(cluster: Cluster, namespace: str) -> str:
+    """The name of the synchronization pod that listens; empty while there is none."""
+    lease = cluster.get(LEASE, kv.SYNC_CONTROLLER, namespace) or {}
+    return str((lease.get("spec") or {}).get("holderIdentity") or "")
+
+
+def of(body: Object) -> Pod:
+    """What a pod object says."""
+    metadata, status = body["metadata"], body.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    interface = _interface(annotations.get(_STATUS))
+    pod_addresses = [entry.get("ip") for entry in status.get("podIPs") or []] or [status.get("podIP")]
+    return Pod(
+        name=metadata["name"],
+        component=(metadata.get("labels") or {}).get("kubevirt.io", ""),
+        node=(body.get("spec") or {}).get("nodeName") or "",
+        asked=annotations.get(NETWORKS),
+        attached=None if interface is None else str(interface.get("name", "")),
+        addresses=_addresses((interface or {}).get("ips") or []),
+        mac=str((interface or {}).get("mac") or ""),
+        pod_addresses=_addresses(pod_addresses),
+        trouble=_trouble(status),
+    )
+
+
+def _leaving(body: Object) -> bool:
+    ended = (body.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return ended or bool(body["metadata"].get("deletionTimestamp"))
+
+
+def _interface(text: str | None) -> Object | None:
+    try:
+        entries = json.loads(text or "[]")
+    except ValueError:
+        return None
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict) and entry.get("interface") == kv.INTERFACE:
+            return entry
+    return None
+
+
+def _addresses(texts: list[Any]) -> tuple[Address, ...]:
+    found = []
+    for text in texts:
+        try:
+            found.append(ipaddress.ip_address(str(text).split("/")[0]))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def _trouble(status: Object) -> str:
+    conditions: list[Object] = status.get("conditions") or []
+    ready = next((each for each in conditions if each.get("type") == "Ready"), {})
+    if ready.get("status") == "True":
+        return ""
+    for container in status.get("containerStatuses") or []:
+        state = container.get("state") or {}
+        for kind in ("waiting", "terminated"):
+            details = state.get(kind)
+            if details:
+                return ": ".join(text for text in (details.get("reason"), details.get("message")) if text) or kind
+    return str(ready.get("message") or ready.get("reason") or f"phase {status.get('phase') or 'unknown'}")
