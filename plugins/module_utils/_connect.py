@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,7 +84,11 @@ def _load(options: Mapping[str, Any], configuration: Any, side: str) -> None:
     try:
         if isinstance(kubeconfig, dict):
             config.load_kube_config_from_dict(
-                kubeconfig, context=context, client_configuration=configuration, persist_config=persist
+                kubeconfig,
+                context=context,
+                client_configuration=configuration,
+                persist_config=persist,
+                temp_file_path=_key_folder().name,
             )
         elif kubeconfig or not _in_cluster(configuration):
             config.load_kube_config(
@@ -90,9 +96,21 @@ def _load(options: Mapping[str, Any], configuration: Any, side: str) -> None:
                 context=context,
                 client_configuration=configuration,
                 persist_config=persist,
+                temp_file_path=_key_folder().name,
             )
     except (config.ConfigException, OSError, ValueError, TypeError) as error:
         raise _unusable(options, side, error) from error
+
+
+@functools.cache
+def _key_folder() -> tempfile.TemporaryDirectory[str]:
+    """Where the client puts keys and certificates of kubeconfigs, which TLS wants as files."""
+    return tempfile.TemporaryDirectory(prefix="livemigration-")
+
+
+def forget_keys() -> None:
+    """Remove those files now: a worker of Ansible ends without the clean-up of an ordinary Python process."""
+    _key_folder().cleanup()
 
 
 def _in_cluster(configuration: Any) -> bool:

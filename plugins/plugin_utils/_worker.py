@@ -22,6 +22,7 @@ from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils._connect import forget_keys
 from ..module_utils._runner import Module, ansible_options, outcome
 
 _PACKAGE = "ansible_collections.livemigration.kubevirt.plugins.modules"
@@ -57,7 +58,7 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
     def _work(self) -> dict[str, Any]:
         name = self._task.resolved_action or self._task.action
         module: Module = importlib.import_module(f"{_PACKAGE}.{name.rsplit('.', 1)[-1]}").MODULE
-        with self._environment():
+        with self._task_environment():
             validator = ArgumentSpecValidator(ansible_options(module.spec.options), **module.spec.rules())
             validation = validator.validate(dict(self._task.args))
             if validation.error_messages:
@@ -76,7 +77,7 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
             _display.display(f"  {line}", color=None)
 
     @contextmanager
-    def _environment(self) -> Iterator[None]:
+    def _task_environment(self) -> Iterator[None]:
         """The task's ``environment``, as a module process would have it; the worker serves one task only."""
         given: dict[str, str] = {}
         for part in self._task.environment or []:
@@ -88,3 +89,4 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
         finally:
             os.environ.clear()
             os.environ.update(before)
+            forget_keys()
