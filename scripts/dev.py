@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run a command in the development environment: ``scripts/dev.py pytest tests/unit``.
+"""Run a command in the development environment: ``python3 scripts/dev.py pytest tests/unit``.
 
 The environment is made on first use and kept outside the repository, in LIVEMIGRATION_CACHE. It is named by
 what it is made from (the requirement files and the Python), so an out-of-date one is never used. Only the
@@ -41,7 +40,9 @@ def say(text: str) -> None:
 
 def run(*command: str | Path) -> None:
     """Run a command of the bootstrap quietly; its output is shown only when it fails."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    done = subprocess.run(
+        command, check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     if done.returncode:
         say(done.stdout.decode(errors="replace"))
         raise SystemExit(f"Preparing the environment failed (exit {done.returncode}): {' '.join(map(str, command))}")

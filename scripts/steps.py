@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every check of the project, in order, one line each. ``make test`` runs all, ``make lint`` a part."""
@@ -38,7 +37,9 @@ STEPS = (
     Step("lint", "yaml", "yamllint --strict ."),
     Step("lint", "layers", "lint-imports --no-cache"),
     Step("lint", "types", f"mypy --cache-dir={CACHE}/mypy {HERE}/plugins tests scripts"),
-    Step("lint", "documentation", "antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self ."),
+    Step(
+        "lint", "documentation", "antsibull-docs lint-collection-docs --plugin-docs --validate-collection-refs=self ."
+    ),
     Step("lint", "ansible-lint", "ansible-lint --offline --strict -q"),
     Step("unit", "repository", f"{PYTEST} tests/repo"),
     Step("unit", "unit", f"{PYTEST} {COVERAGE} tests/unit"),
@@ -60,6 +61,7 @@ def run(step: Step) -> bool:
     started = time.monotonic()
     done = subprocess.run(
         step.command.split(),
+        check=False,
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
