@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trust between two clusters: each side's current KubeVirt CA in the bundle of the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import _kubevirt as kv
+from . import _pem as pem
+from . import _trust_side as sides
+from ._cluster import Cluster, Object
+from ._errors import BadInput, Busy, Conflict
+from ._job import Job, Result
+from ._plan import Change, Plan, create, merge, plan_of
+from ._resources import CONFIG_MAP
+from ._trust_side import CA, INBOX, KEY, MOST, Side, text_of
+from ._wait import Verdict, wait_for
+
+Pair = tuple[Side, Side]
+
+_HINT = (
+    "virt-operator takes CAs in from ConfigMap kubevirt-external-ca when it reconciles: look at its log. It skips"
+    " certificates that are expired or, when the clocks differ, not valid yet."
+)
+
+
+def work(job: Job) -> Result:
+    """Make both sides trust each other, or stop doing so."""
+    present = job.params["state"] == "present"
+    pair = observe(job)
+    _refuse_impossible(job, pair, present)
+    exchange = Exchange(job, pair, present)
+    if job.check_mode:
+        done = plan(job, pair, present)
+        warnings = [f"{side.cluster}: {reason}; its CA may change" for side, reason in _unsettled(pair)]
+    else:
+        done, pair, warnings = *exchange.run(), []
+    result = _result(job, pair, exchange.repeats)
+    return job.finish(done, warnings=[*warnings, *(_drops(job, pair) if present else [])], migration_trust=result)
+
+
+def observe(job: Job) -> Pair:
+    """Read both sides."""
+    source, target = (
+        sides.read(cluster, kv.find(cluster, job.params[f"{key}_namespace"]))
+        for key, cluster in (("source", job.clusters["source"]), ("target", job.clusters["target"]))
+    )
+    return source, target
+
+
+def plan(job: Job, pair: Pair, present: bool) -> Plan:
+    """What has to be written now; nothing for a CA that already waits to be taken in."""
+    changes: list[Change | None] = []
+    for key, side, peer in _directions(pair):
+        cluster = job.clusters[key]
+        changes += [_offer(cluster, side, peer)] if present else _withdraw(cluster, side, peer)
+    return plan_of(changes)
+
+
+class Exchange:
+    """The repeated look, decision and write until both sides are as wanted."""
+
+    def __init__(self, job: Job, pair: Pair, present: bool) -> None:
+        self._job, self._present = job, present
+        self._pair, self._fresh = pair, True
+        self._done: dict[tuple[str, str], Change] = {}
+        self.repeats = 0
+
+    def run(self) -> tuple[Plan, Pair]:
+        """Go on until the deadline; what was written first to each object, and both sides as they are then."""
+        words = ("each other's current CA in the bundle", "no CA of the other in the bundle")
+        wait_for(
+            self._step,
+            seconds=self._job.params["wait_timeout"],
+            clock=self._job.clock,
+            tell=self._job.tell,
+            expected=words[0] if self._present else words[1],
+            cluster=f"{self._job.clusters['source'].name}, {self._job.clusters['target'].name}",
+            object=f"ConfigMap {CA}",
+            hint=_HINT,
+            pause=0.5,
+        )
+        return Plan(tuple(self._done.values())), self._pair
+
+    def _step(self) -> Verdict:
+        # The first look is the one that was made before the wait.
+        pair = self._pair = self._pair if self._fresh else observe(self._job)
+        self._fresh = False
+        for side, reason in _unsettled(pair):
+            return Verdict(False, f"KubeVirt on {side.cluster} is not settled, its CA may change: {reason}")
+        open_ones = [(side, peer) for _key, side, peer in _directions(pair) if not self._reached(side, peer)]
+        if not open_ones:
+            return Verdict(True)
+        try:
+            self._write(plan(self._job, pair, self._present))
+        except Conflict as error:
+            return Verdict(False, f"{error.object} was changed by somebody else at the same time")
+        return Verdict(False, "; ".join(self._missing(side, peer) for side, peer in open_ones))
+
+    def _write(self, wanted: Plan) -> None:
+        self._job.apply(wanted)
+        for change in wanted.changes:
+            place = (change.cluster, str(change.ref))
+            self.repeats += place in self._done
+            self._done.setdefault(place, change)
+
+    def _reached(self, side: Side, peer: Side) -> bool:
+        if self._present:
+            return side.trusts(peer)
+        return not side.trusts(peer) and peer.own.fingerprint not in side.inbox
+
+    def _missing(self, side: Side, peer: Side) -> str:
+        if not self._present:
+            return f"{side.cluster} still trusts {peer.cluster}"
+        again = f", written {self.repeats + 1} times" if self.repeats else ""
+        return f"{side.cluster} has not taken in the CA of {peer.cluster}{again}"
+
+
+def _offer(cluster: Cluster, side: Side, peer: Side) -> Change | None:
+    """Put the peer's own CA, and no other, into the inbox beside what waits there already."""
+    if side.trusts(peer) or (peer.own.fingerprint in side.inbox and not side.inbox.unreadable):
+        return None
+    # One unreadable block makes virt-operator throw the whole inbox away, so only readable ones are kept.
+    text = pem.joined((*side.inbox.certificates, peer.own))
+    why = f"{side.cluster} does not trust the CA of {peer.cluster} ({peer.own.fingerprint[:12]})"
+    if side.inbox_map is None:
+        metadata = {"name": INBOX, "namespace": kv.namespace_of(side.kubevirt)}
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}
+        return create(cluster, CONFIG_MAP, body, why)
+    return merge(cluster, CONFIG_MAP, side.inbox_map, _guarded(side.inbox_map, text), why)
+
+
+def _withdraw(cluster: Cluster, side: Side, peer: Side) -> list[Change | None]:
+    """Cut the peer's CA out of inbox and bundle, every other byte as it was."""
+    why = f"{side.cluster} is to trust {peer.cluster} no longer ({peer.own.fingerprint[:12]})"
+    changes = []
+    for config_map in (side.inbox_map, side.bundle_map):
+        before = text_of(config_map)
+        after = pem.without(before, peer.own.fingerprint)
+        if config_map is not None and after != before:
+            changes.append(merge(cluster, CONFIG_MAP, config_map, _guarded(config_map, after), why))
+    return changes
+
+
+def _guarded(config_map: Object, text: str) -> Object:
+    return {"metadata": {"resourceVersion": config_map["metadata"]["resourceVersion"]}, "data": {KEY: text}}
+
+
+def _refuse_impossible(job: Job, pair: Pair, present: bool) -> None:
+    now = job.clock.wall()
+    for key, side, peer in _directions(pair):
+        where = f"Secret {kv.namespace_of(side.kubevirt)}/{CA}"
+        version = kv.version(side.kubevirt)
+        if version is not None and version < kv.FIRST_RELEASE:
+            found, hint = kv.version_text(side.kubevirt), "Upgrade KubeVirt: it does not take in CAs of other clusters."
+            raise BadInput("KubeVirt 1.6.0 or later", found, side.cluster, kv.title(side.kubevirt), hint)
+        if side.own.not_after <= now:
+            hint = "virt-operator should have renewed it: look at its log, and at this machine's clock."
+            found = f"expired {side.own.not_after}"
+            raise BadInput("a CA that is valid", found, side.cluster, where, hint, "ca_expired")
+        if not present and side.own.fingerprint == peer.own.fingerprint:
+            hint = "Clusters that share one CA cannot stop trusting each other; give one of them its own."
+            raise BadInput("two different CAs", "one and the same", side.cluster, where, hint, "shared_ca")
+        removes = not present and side.trusts(peer)
+        open_ones = kv.unfinished_migrations(job.clusters[key]) if removes else []
+        if open_ones and not job.params["allow_during_migrations"]:
+            hint = "Let them end or cancel them, or set allow_during_migrations."
+            found = ", ".join(open_ones)
+            raise Busy("no unfinished migration", found, side.cluster, "VirtualMachineInstanceMigration", hint)
+
+
+def _unsettled(pair: Pair) -> list[tuple[Side, str]]:
+    verdicts = [(side, side.settled()) for side in pair]
+    return [(side, verdict.reason) for side, verdict in verdicts if not verdict.done]
+
+
+def _drops(job: Job, pair: Pair) -> list[str]:
+    warnings, now = [], job.clock.wall()
+    for _key, side, peer in _directions(pair):
+        end = side.dropped_at(peer)
+        if end is not None:
+            left = max(0.0, (end - now).total_seconds() / 3600)
+            warnings.append(
+                f"{side.cluster} will drop the CA of {peer.cluster} again in {left:.1f} h: set ca_renew_before to half"
+                f" of ca_duration or more (kubevirt_migrations), or exchange again before each move"
+            )
+        if len(side.bundle.certificates) >= MOST:
+            warnings.append(f"{side.cluster} has {len(side.bundle.certificates)} CAs; KubeVirt keeps {MOST}")
+    return warnings
+
+
+def _directions(pair: Pair) -> tuple[tuple[str, Side, Side], tuple[str, Side, Side]]:
+    source, target = pair
+    return ("source", source, target), ("target", target, source)
+
+
+def _result(job: Job, pair: Pair, repeats: int) -> dict[str, Any]:
+    now = job.clock.wall()
+    both = {key: side.as_dict(peer, now) for key, side, peer in _directions(pair)}
+    return {**both, "trusted": all(side["trusts_peer"] for side in both.values()), "repeats": repeats}
