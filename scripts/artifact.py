@@ -16,7 +16,6 @@ import tempfile
 from pathlib import Path
 
 import yaml
-
 from export import CACHE, exported
 
 NAME = "livemigration.kubevirt"

@@ -34,6 +34,10 @@ def fingerprint(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
 
+def version_of_python() -> str:
+    return ".".join(map(str, sys.version_info[:2]))
+
+
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -52,7 +56,7 @@ def need_venv() -> None:
     """Debian ships Python without ensurepip; as root we may add it, otherwise we say who must."""
     if importlib.util.find_spec("ensurepip"):
         return
-    package = "python%d.%d-venv" % sys.version_info[:2]
+    package = f"python{version_of_python()}-venv"
     if os.geteuid() == 0 and shutil.which("apt-get"):
         say(f"This Python has no ensurepip: installing Debian's {package} (apt-get install {package}).")
         os.environ["DEBIAN_FRONTEND"] = "noninteractive"
@@ -95,7 +99,7 @@ def tree(directory: Path) -> Path:
     top = directory / f"tree-{fingerprint(os.fsencode(ROOT))}"
     link = top / COLLECTION
     link.parent.mkdir(parents=True, exist_ok=True)
-    if not (link.is_symlink() and os.readlink(link) == str(ROOT)):
+    if not (link.is_symlink() and link.readlink() == ROOT):
         link.unlink(missing_ok=True)
         link.symlink_to(ROOT)
     return top
@@ -112,30 +116,27 @@ def variables(home: Path, top: Path, directory: Path) -> dict[str, str]:
     }
 
 
-def main(command: list[str]) -> int:
+def main(command: list[str]) -> None:
     if sys.version_info < OLDEST:
         raise SystemExit(
-            "Python >= %d.%d is needed, %s is %d.%d. Name another one: make PYTHON=python3.11 ..."
-            % (*OLDEST, sys.executable, *sys.version_info[:2])
+            f"Python >= {'.'.join(map(str, OLDEST))} is needed, and {sys.executable} is {version_of_python()}.\n"
+            "Name another one: make PYTHON=python3.11 ..."
         )
     directory = cache()
     if command == ["--forget"]:
         shutil.rmtree(directory, ignore_errors=True)
-        return 0
+        return
     directory.mkdir(parents=True, exist_ok=True)
-    with open(directory / "lock", "w") as lock:
+    with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         home = environment(directory)
         top = tree(directory)
     env = variables(home, top, directory)
-    if not command:
-        print("\n".join(f"export {name}='{env[name]}'" for name in sorted(env.keys() - os.environ.keys() | {"PATH"})))
-        return 0
-    program = shutil.which(command[0], path=env["PATH"])
+    program = shutil.which(command[0], path=env["PATH"]) if command else None
     if not program:
-        raise SystemExit(f"{command[0]}: no such command, neither in {home / 'bin'} nor on PATH")
+        raise SystemExit(f"{' '.join(command[:1]) or 'nothing given'}: no such command in {home / 'bin'} or on PATH")
     os.execve(program, command, env)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

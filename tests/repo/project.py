@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests about the repository look at."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAME = "livemigration.kubevirt"
+
+
+@functools.cache
+def files() -> tuple[Path, ...]:
+    """Every file git tracks or would track, relative to the root."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    names = {Path(name) for name in listed.stdout.split("\0") if name}
+    return tuple(sorted(name for name in names if (ROOT / name).is_file()))
+
+
+def text(name: Path | str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def data(name: Path | str) -> Any:
+    return yaml.safe_load(text(name))
+
+
+def stems(pattern: str) -> list[str]:
+    return sorted(path.stem for path in ROOT.glob(pattern))
+
+
+MODULES = stems("plugins/modules/*.py")
+ROLES = sorted(path.name for path in ROOT.glob("roles/*") if path.is_dir())
+PLAYBOOKS = [name for name in stems("playbooks/*.yml") if not name.endswith(".meta")]
+
+
+def spec_of(module: str) -> Any:
+    """The argument spec a module runs with, imported from the module itself."""
+    return importlib.import_module(f"ansible_collections.{NAME}.plugins.modules.{module}").MODULE.spec
+
+
+@functools.cache
+def documentation() -> dict[str, Any]:
+    """What ansible-doc makes of every module, fragments merged."""
+    program = Path(sys.executable).with_name("ansible-doc")
+    names = [f"{NAME}.{module}" for module in MODULES]
+    said = subprocess.run([program, "--json", *names], check=True, capture_output=True, text=True)
+    return {name.removeprefix(f"{NAME}."): entry for name, entry in json.loads(said.stdout).items()}

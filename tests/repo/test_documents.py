@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What README and CONTRIBUTING tell people to type and to open exists."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from .project import MODULES, NAME, PLAYBOOKS, ROLES, ROOT, files, text
+
+DOCUMENTS = [str(name) for name in files() if name.suffix == ".md" and name.name != "CHANGELOG.md"]
+BLOCK = re.compile(r"^```.*?^```", re.M | re.S)
+LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#\s]+)")
+# A path in backticks: at least one slash, no placeholder, no blank, not a name of something in a cluster.
+PATH = re.compile(
+    r"`((?:plugins|roles|playbooks|tests|scripts|inventory|extensions|docs|meta|changelogs|\.ci)/[\w./-]*)`"
+)
+
+
+def targets() -> set[str]:
+    makefile = text("Makefile")
+    parts = re.search(r"^PARTS := (.+)$", makefile, re.M)
+    assert parts
+    return set(re.findall(r"^([a-z-]+):", makefile, re.M)) | set(parts[1].split())
+
+
+def test_the_two_commands_are_in_the_readme() -> None:
+    for command in ("make demo", "make test"):
+        assert command in text("README.md")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_make_targets_exist(document: str) -> None:
+    named = {name for name in re.findall(r"(?:^|`|\s)make (?:[A-Z]+=\S+ )*([a-z][a-z-]*)", code_of(document))}
+    assert named - targets() == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_playbooks_roles_and_modules_exist(document: str) -> None:
+    named = set(re.findall(rf"{re.escape(NAME)}\.([a-z_0-9]+)", text(document)))
+    # Names of documentation fragments and of the action group share the prefix.
+    known = {*MODULES, *ROLES, *PLAYBOOKS, "cluster"}
+    assert named - known == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_named_files_exist(document: str) -> None:
+    here = (ROOT / document).parent
+    missing = [link for link in LINK.findall(text(document)) if not (here / link).exists()]
+    missing += [path for path in PATH.findall(text(document)) if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def code_of(document: str) -> str:
+    """Only what is set as code: prose may say "make sure"."""
+    whole = text(document)
+    inline = re.findall(r"`[^`\n]+`", BLOCK.sub("", whole))
+    return "\n".join([*BLOCK.findall(whole), *inline])

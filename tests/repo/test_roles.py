@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Roles and playbooks: what they document is what they take, and each is exercised by a scenario."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .project import NAME, PLAYBOOKS, ROLES, ROOT, data, text
+
+
+def specs(role: str) -> dict[str, Any]:
+    found: dict[str, Any] = data(f"roles/{role}/meta/argument_specs.yml")["argument_specs"]
+    return found
+
+
+def defaults(role: str) -> dict[str, Any]:
+    path = ROOT / f"roles/{role}/defaults/main.yml"
+    return (data(path) or {}) if path.exists() else {}
+
+
+def test_there_are_roles_and_playbooks() -> None:
+    assert ROLES
+    assert PLAYBOOKS
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_defaults_are_those_of_the_argument_spec(role: str) -> None:
+    options = {name: option for entry in specs(role).values() for name, option in (entry.get("options") or {}).items()}
+    optional = {name for name, option in options.items() if not option.get("required")}
+    assert defaults(role).keys() - options.keys() == set(), "defaults without a specification"
+    stated = {name: options[name]["default"] for name in optional if "default" in options[name]}
+    assert {name: value for name, value in stated.items() if defaults(role).get(name, value) != value} == {}
+    unstated = {name for name in optional - defaults(role).keys() if "default" in options[name]}
+    assert unstated == set(), "a default that is documented and not set"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_has_what_a_role_has(role: str) -> None:
+    for name in ("README.md", "meta/main.yml", "meta/argument_specs.yml", "tasks/main.yml"):
+        assert (ROOT / "roles" / role / name).is_file(), name
+    assert {
+        name for entry in specs(role).values() for name in entry.get("options") or {} if not name.startswith(f"{role}_")
+    } == set()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_is_short(role: str) -> None:
+    for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml")):
+        tasks = data(path) or []
+        assert len(tasks) <= 20, path
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_playbook_is_converged_by_a_scenario(playbook: str) -> None:
+    scenarios = [path.read_text() for path in sorted(ROOT.glob("extensions/molecule/**/*.yml"))]
+    assert any(f"{NAME}.{playbook}" in scenario for scenario in scenarios)
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_playbook_names_everything_in_full(playbook: str) -> None:
+    for play in data(f"playbooks/{playbook}.yml"):
+        roles = [entry if isinstance(entry, str) else entry["role"] for entry in play.get("roles") or []]
+        assert [role for role in roles if not role.startswith(f"{NAME}.")] == []
+
+
+def test_every_role_is_used_by_a_playbook() -> None:
+    plays = "\n".join(text(f"playbooks/{playbook}.yml") for playbook in PLAYBOOKS)
+    used = plays + "\n".join(text(path.relative_to(ROOT)) for path in ROOT.glob("roles/*/tasks/*.yml"))
+    assert [role for role in ROLES if f"{NAME}.{role}" not in used] == []
