@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a VirtualMachineInstance's object says: KubeVirt's predicates, conditions and phases, as pure functions."""
+"""What a VirtualMachineInstance says: KubeVirt's predicates, conditions and phases, as pure functions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def key_of(obj: Mapping[str, Any]) -> str:
     return f"{meta['namespace']}/{meta['name']}"
 
 
-def annotations(obj: Mapping[str, Any]) -> dict[str, str]:
+def annotated(obj: Mapping[str, Any]) -> dict[str, str]:
     return obj["metadata"].get("annotations") or {}
 
 
@@ -66,7 +66,7 @@ def is_unprocessed(vmi: Mapping[str, Any]) -> bool:
 
 def is_receiver(vmi: Mapping[str, Any]) -> bool:
     """Created to be filled by a migration; virt-handler takes the mark off after success."""
-    return annotations(vmi).get(RECEIVER) == "true"
+    return annotated(vmi).get(RECEIVER) == "true"
 
 
 def migration_state(vmi: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,9 +160,7 @@ def set_phase(vmi: Object, new: str, now: str) -> None:
 
 def controlled_by(obj: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
     uid = owner["metadata"].get("uid")
-    return any(
-        ref.get("controller") and ref["uid"] == uid for ref in obj["metadata"].get("ownerReferences") or []
-    )
+    return any(ref.get("controller") and ref["uid"] == uid for ref in obj["metadata"].get("ownerReferences") or [])
 
 
 def pod_is_down(pod: Mapping[str, Any]) -> bool:
@@ -182,7 +180,7 @@ def _compute_terminated(pod: Mapping[str, Any]) -> bool:
 
 
 def pod_ready(pod: Mapping[str, Any]) -> bool:
-    """What virt-controller calls ready: running and the compute container started, not the Ready condition."""
+    """What virt-controller calls ready: running, compute container started; not the Ready condition."""
     if pod_going_down(pod) or phase(pod) != "Running":
         return False
     for container in status(pod).get("containerStatuses") or []:
@@ -198,8 +196,6 @@ def current_pod(vmi: Mapping[str, Any], pods: list[Object]) -> Object | None:
     """The newest pod of the VMI on the VMI's node, or the newest at all while it has no node."""
     node = status(vmi).get("nodeName")
     mine = [
-        pod
-        for pod in pods
-        if controlled_by(pod, vmi) and (not node or pod.get("spec", {}).get("nodeName") == node)
+        pod for pod in pods if controlled_by(pod, vmi) and (not node or pod.get("spec", {}).get("nodeName") == node)
     ]
     return max(mine, key=lambda pod: str(pod["metadata"].get("creationTimestamp", "")), default=None)
