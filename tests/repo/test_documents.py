@@ -33,7 +33,7 @@ def test_the_two_commands_are_in_the_readme() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_make_targets_exist(document: str) -> None:
-    named = {name for name in re.findall(r"(?:^|`|\s)make (?:[A-Z]+=\S+ )*([a-z][a-z-]*)", code_of(document))}
+    named = set(re.findall(r"(?:^|`|\s)make (?:[A-Z]+=\S+ )*([a-z][a-z-]*)", code_of(document)))
     assert named - targets() == set()
 
 
