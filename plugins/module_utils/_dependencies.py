@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from . import _marks
+from . import _attempt
 from ._cluster import Object, Resource
 from ._resources import (
     CLUSTER_INSTANCETYPE,
@@ -112,7 +112,7 @@ class Origin:
 
     def annotations(self) -> dict[str, str]:
         """The marks of a copy."""
-        return {_marks.SOURCE_CLUSTER_UID: self.cluster_uid, _marks.SOURCE_VM_UID: self.vm_uid}
+        return {_attempt.SOURCE_CLUSTER: self.cluster_uid, _attempt.SOURCE_VM: self.vm_uid}
 
 
 _CONTENT = ("data", "binaryData", "stringData", "type", "immutable")

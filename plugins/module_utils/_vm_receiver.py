@@ -1,0 +1,276 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the receiver on the target, with the Secrets and ConfigMaps the VM uses, or takes it away again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+from . import _attempt
+from ._argspec import ArgumentSpec, source_and_target
+from ._checks import Finding, refuse, warnings
+from ._cluster import Cluster, Object
+from ._dependencies import COPIED, Need, Origin, copy_of, different_keys, needs
+from ._errors import BadInput, Busy, Missing
+from ._job import Job, Result
+from ._kubevirt_values import quantity
+from ._plan import Change, Plan, create, guarded, plan_of, remove
+from ._receiver import Relation, adapted, macs, receiver, relation
+from ._resources import NAMESPACE, PVC, VM, VMI, VMIM
+from ._vm_checks import FINAL, movable
+from ._wait import Verdict, wait_for
+
+SPEC = source_and_target().merge(
+    ArgumentSpec(
+        {
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str", "required": True},
+            "target_namespace": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "wait_timeout": {"type": "int", "default": 300},
+        }
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """What both sides hold. Only reads produce it."""
+
+    source_vm: Object | None
+    source_vmi: Object | None
+    source_vmims: list[Object]
+    source_objects: dict[Need, Object | None]
+    target_namespace_exists: bool
+    target_vm: Object | None
+    target_vmi: Object | None
+    target_vmims: list[Object]
+    target_objects: dict[Need, Object | None]
+    origin: Origin
+
+    @property
+    def relation(self) -> Relation:
+        """What the target has under that name."""
+        return relation(self.source_vm, self.target_vm, self.target_vmi) if self.source_vm else "absent"
+
+
+def work(job: Job) -> Result:
+    """Observe both sides, plan, apply, and wait until the receiver waits."""
+    seen = observe(job)
+    wanted = job.params["state"] == "present"
+    plan = plan_present(job, seen) if wanted else plan_absent(job, seen)
+    job.apply(plan)
+    if wanted and not job.check_mode and seen.relation not in ("arriving", "arrived"):
+        _wait_for_sync(job)
+    return _result(job, plan, seen)
+
+
+def observe(job: Job) -> Seen:
+    """Read everything the plan needs."""
+    source, target, name = job.clusters["source"], job.clusters["target"], job.params["name"]
+    namespace, there = job.params["namespace"], _target_namespace(job)
+    vm = source.get(VM, name, namespace)
+    wanted = needs(vm) if vm else []
+    return Seen(
+        source_vm=vm,
+        source_vmi=source.get(VMI, name, namespace),
+        source_vmims=_vmims(source, namespace, name),
+        source_objects={need: _read(source, need, namespace) for need in wanted},
+        target_namespace_exists=target.get(NAMESPACE, there) is not None,
+        target_vm=target.get(VM, name, there),
+        target_vmi=target.get(VMI, name, there),
+        target_vmims=_vmims(target, there, name),
+        target_objects={need: _read(target, need, there) for need in wanted},
+        origin=Origin(source.uid(), vm["metadata"]["uid"] if vm else ""),
+    )
+
+
+def plan_present(job: Job, seen: Seen) -> Plan:
+    """Decide what the target needs. Everything that can be refused is refused here, before the first write."""
+    if seen.source_vm is None:
+        hint = "Check name, namespace, and which cluster is the source."
+        raise Missing("the VM to move", "none of that name", job.clusters["source"].name, _place(job), hint)
+    if seen.relation in ("arriving", "arrived"):
+        if _live(seen.source_vmi) and seen.relation == "arrived":
+            raise _refused(job, "already_on_target", "a VM of that name runs there and the source runs, too")
+        return Plan()
+    if seen.relation == "stranger":
+        raise _refused(job, "name_taken", "another VM of that name, not a receiver for this guest")
+    found = list(_findings(job, seen))
+    refuse(found)
+    wanted = receiver(seen.source_vm, seen.source_vmi or {}, _target_namespace(job), seen.origin)
+    return plan_of([*_copies(job, seen), *_receiver_changes(job, seen, wanted)], warnings(found))
+
+
+def plan_absent(job: Job, seen: Seen) -> Plan:
+    """Take our receiver away, but only one that is proven empty: no guest can be in a VMI that never got a pod."""
+    vm = seen.target_vm
+    marks = ((vm or {}).get("metadata") or {}).get("annotations") or {}
+    waiting = vm is not None and _attempt.strategy(vm["spec"]) == _attempt.RECEIVER
+    if vm is None or _attempt.SOURCE_VM not in marks or not waiting:
+        return Plan()
+    open_moves = [vmim for vmim in seen.target_vmims if (vmim.get("status") or {}).get("phase") not in FINAL]
+    phase = ((seen.target_vmi or {}).get("status") or {}).get("phase") or ""
+    if open_moves or phase not in ("", "Pending", "WaitingForSync"):
+        hint = "Cancel the move first (state=absent of vmim_crosscluster)."
+        found = f"phase {phase or 'unset'}, {len(open_moves)} migration objects"
+        raise Busy("an empty receiver", found, job.clusters["target"].name, _place(job, target=True), hint)
+    return Plan((remove(job.clusters["target"], VM, vm, "the receiver is not wanted any more"),))
+
+
+def _findings(job: Job, seen: Seen) -> Iterator[Finding]:
+    source, target = job.clusters["source"], job.clusters["target"]
+    yield from movable(source.name, seen.source_vm or {}, seen.source_vmi, seen.source_vmims)
+    there = _target_namespace(job)
+    if not seen.target_namespace_exists:
+        hint = "Create it; quotas and policies of a namespace are yours to decide."
+        wanted = f"the namespace {there}"
+        yield Finding("namespace-missing", "error", target.name, f"Namespace {there}", wanted, "none", hint)
+        return
+    # KubeVirt makes these volumes on the target itself.
+    templates = {t["metadata"]["name"] for t in (seen.source_vm or {})["spec"].get("dataVolumeTemplates") or []}
+    for need, theirs in seen.target_objects.items():
+        yield from _dependency(job, need, seen.source_objects[need], theirs, templates)
+
+
+def _dependency(
+    job: Job, need: Need, mine: Object | None, theirs: Object | None, templates: set[str]
+) -> Iterator[Finding]:
+    source, target = job.clusters["source"], job.clusters["target"]
+    here, there = (_at(need, job.params["namespace"]), _at(need, _target_namespace(job)))
+    if need.resource not in COPIED:
+        if theirs is None and need.name in templates:
+            return
+        if theirs is None:
+            hint = "Create it on the target before the move."
+            yield Finding("dependency-missing", "error", target.name, there, "the object the VM uses", "none", hint)
+        elif need.resource is PVC and mine is not None and _capacity(theirs) < _capacity(mine):
+            hint = "Recreate it at least as large as the source's."
+            sizes = f"{_capacity(theirs)} bytes of {_capacity(mine)}"
+            yield Finding("volume-too-small", "error", target.name, there, "a volume as large", sizes, hint)
+    elif mine is None:
+        hint = "Restore it, or remove it from the VM."
+        yield Finding("dependency-missing", "error", source.name, here, "the object the VM uses", "none", hint)
+    elif theirs is not None and (keys := different_keys(mine, theirs)):
+        marks = theirs["metadata"].get("annotations") or {}
+        if _attempt.SOURCE_CLUSTER not in marks:
+            hint = "Make both equal, or rename one: an object that others made is not overwritten."
+            wanted = f"the same content as on {source.name}"
+            found = f"other content under {', '.join(keys)}"
+            yield Finding("dependency-differs", "error", target.name, there, wanted, found, hint)
+
+
+def _copies(job: Job, seen: Seen) -> Iterator[Change | None]:
+    target, there = job.clusters["target"], _target_namespace(job)
+    for need, mine in seen.source_objects.items():
+        theirs = seen.target_objects[need]
+        if need.resource not in COPIED or mine is None:
+            continue
+        copied = copy_of(mine, there, seen.origin)
+        if theirs is None:
+            yield create(target, need.resource, copied, "the VM uses it")
+        elif different_keys(mine, theirs):
+            after = {**theirs, **{key: copied[key] for key in ("data", "binaryData", "type") if key in copied}}
+            yield guarded(target, need.resource, theirs, after, "our copy is out of date")
+
+
+def _receiver_changes(job: Job, seen: Seen, wanted: Object) -> Iterator[Change | None]:
+    target, vm = job.clusters["target"], seen.target_vm
+    if vm is None:
+        yield create(target, VM, wanted, f"it receives the guest from {job.clusters['source'].name}")
+        return
+    after = adapted(vm, wanted)
+    why = "the halted VM of this guest becomes the receiver"
+    if seen.relation == "receiver":
+        why = "the source VM has changed since the receiver was made"
+    yield guarded(target, VM, vm, after, why)
+    final = ((seen.target_vmi or {}).get("status") or {}).get("phase") in FINAL
+    stale = seen.relation == "receiver" and after["spec"] != vm["spec"]
+    if seen.target_vmi is not None and (final or stale):
+        # KubeVirt makes a fresh one from the spec; this one never held a running guest, or holds it no more.
+        yield remove(target, VMI, seen.target_vmi, "KubeVirt makes it anew from the receiver's spec")
+
+
+def _wait_for_sync(job: Job) -> None:
+    target, there = job.clusters["target"], _target_namespace(job)
+
+    def look() -> Verdict:
+        vmi = target.get(VMI, job.params["name"], there)
+        phase = ((vmi or {}).get("status") or {}).get("phase") or ""
+        if phase == "WaitingForSync":
+            return Verdict(True)
+        vm = target.get(VM, job.params["name"], there)
+        shown = ((vm or {}).get("status") or {}).get("printableStatus") or "no status yet"
+        return Verdict(False, f"the VM shows {shown}, its VMI {phase or 'is not there yet'}")
+
+    wait_for(
+        look,
+        seconds=job.params["wait_timeout"],
+        clock=job.clock,
+        tell=job.tell,
+        expected="the receiver to wait for the guest (WaitingForSync)",
+        cluster=target.name,
+        object=_place(job, target=True),
+        hint="See the events of the VM and of its volumes; virt-controller's log names what it waits for.",
+        pause=0.1,
+    )
+
+
+def _result(job: Job, plan: Plan, seen: Seen) -> Result:
+    there = _target_namespace(job)
+    shown: dict[str, Any] = {
+        "name": job.params["name"],
+        "namespace": there,
+        "relation": seen.relation,
+        "remembered_run_strategy": _attempt.remember(seen.source_vm) if seen.source_vm else "",
+        "macs": macs(seen.source_vmi) if seen.source_vmi else {},
+        "firmware_uuid": _firmware(seen.source_vmi),
+        "dependencies": [_at(need, there) for need in seen.source_objects],
+    }
+    return job.finish(plan, vm_receiver=shown)
+
+
+def _firmware(vmi: Object | None) -> str:
+    return str(((((vmi or {}).get("spec") or {}).get("domain") or {}).get("firmware") or {}).get("uuid") or "")
+
+
+def _live(vmi: Object | None) -> bool:
+    return vmi is not None and (vmi.get("status") or {}).get("phase") not in FINAL
+
+
+def _refused(job: Job, reason: str, found: str) -> BadInput:
+    hint = "Rename or remove one of them, after making sure which one holds the guest."
+    place = _place(job, target=True)
+    return BadInput("no VM of that name, or a receiver", found, job.clusters["target"].name, place, hint, reason)
+
+
+def _target_namespace(job: Job) -> str:
+    return str(job.params.get("target_namespace") or job.params["namespace"])
+
+
+def _place(job: Job, target: bool = False) -> str:
+    namespace = _target_namespace(job) if target else job.params["namespace"]
+    return f"VirtualMachine {namespace}/{job.params['name']}"
+
+
+def _at(need: Need, namespace: str) -> str:
+    where = f"{need.namespace or namespace}/" if need.resource.namespaced else ""
+    return f"{need.resource.kind} {where}{need.name}"
+
+
+def _read(cluster: Cluster, need: Need, namespace: str) -> Object | None:
+    return cluster.get(need.resource, need.name, (need.namespace or namespace) if need.resource.namespaced else None)
+
+
+def _vmims(cluster: Cluster, namespace: str, name: str) -> list[Object]:
+    return cluster.list(VMIM, namespace, labels=f"kubevirt.io/vmi-name={name}")
+
+
+def _capacity(claim: Object) -> Fraction:
+    status = (claim.get("status") or {}).get("capacity") or {}
+    requested = ((claim.get("spec") or {}).get("resources") or {}).get("requests") or {}
+    return quantity(str(status.get("storage") or requested.get("storage") or "0")) or Fraction(0)
