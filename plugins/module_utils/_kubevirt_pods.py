@@ -46,6 +46,11 @@ class Pod:
         """Whether the kubelet calls it ready."""
         return not self.trouble
 
+    @property
+    def every_address(self) -> tuple[Address, ...]:
+        """Its addresses on both networks."""
+        return self.addresses + self.pod_addresses
+
     def as_dict(self) -> dict[str, Any]:
         """The pod as a result carries it."""
         return {

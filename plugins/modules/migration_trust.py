@@ -83,7 +83,7 @@ actions:
   type: list
   elements: str
   sample:
-    - "cluster-a: patch ConfigMap kubevirt/kubevirt-external-ca: cluster-a does not trust the CA of cluster-b (2f1a90c4d7e3)"
+    - "cluster-a: patch ConfigMap kubevirt/kubevirt-external-ca: cluster-a does not trust the CA of cluster-b (2f1a90)"
 diff:
   description: The ConfigMaps before and after each write.
   returned: always

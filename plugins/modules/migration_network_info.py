@@ -1,0 +1,301 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""See DOCUMENTATION."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migration_network_info
+short_description: Look at what the migration network of a cluster really is
+version_added: 0.1.0
+description:
+  - Reads what each C(virt-handler) and C(virt-synchronization-controller) pod really has of the migration network, the
+    addresses KubeVirt reports to other clusters, and what whereabouts has given out; it judges all of that and changes
+    nothing.
+  - KubeVirt falls back to the pod network in silence when a pod lacks C(migration0), so the settings alone prove
+    nothing.
+author:
+  - The livemigration.kubevirt authors (@livemigration)
+extends_documentation_fragment:
+  - livemigration.kubevirt.cluster
+  - livemigration.kubevirt.attributes
+  - livemigration.kubevirt.attributes.cluster
+options:
+  namespace:
+    description:
+      - Namespace of the KubeVirt CR.
+      - Needed only when there are several; otherwise the only CR of the cluster is taken.
+    type: str
+  name:
+    description:
+      - Name of the KubeVirt CR.
+      - Needed only when there are several.
+    type: str
+  network:
+    description:
+      - Name of the NetworkAttachmentDefinition that should be the migration network.
+      - Defaults to the one that the KubeVirt CR names.
+    type: str
+  range:
+    description:
+      - The address range of the whole fleet as a CIDR.
+      - Without it the addresses that the NetworkAttachmentDefinition can give out are this cluster's slice.
+    type: str
+  max_clusters:
+    description:
+      - How many clusters share O(range).
+    type: int
+  slot:
+    description:
+      - The slot of this cluster in the address plan, from 0.
+    type: int
+  weights:
+    description:
+      - One weight a slot, for slices in proportion instead of equal ones.
+    type: list
+    elements: int
+  range_start:
+    description:
+      - The first address of this cluster, instead of O(slot).
+    type: str
+  range_end:
+    description:
+      - The last address of this cluster.
+    type: str
+  gateway:
+    description:
+      - An address of O(range) that no pod may have.
+    type: str
+  reserved:
+    description:
+      - Further addresses or CIDRs of O(range) that no pod may have.
+    type: list
+    elements: str
+seealso:
+  - module: livemigration.kubevirt.migration_nad
+  - module: livemigration.kubevirt.kubevirt_migrations
+"""
+
+EXAMPLES = r"""
+- name: Look at the migration network
+  livemigration.kubevirt.migration_network_info:
+    kubeconfig: "{{ cluster_kubeconfig }}"
+    network: migration-evpn
+    range: 192.170.10.0/24
+    max_clusters: 2
+    slot: 0
+    gateway: 192.170.10.1
+  register: network
+
+- name: Stop unless every pod is on it
+  ansible.builtin.assert:
+    that: network.migration_network_info.ready
+    fail_msg: "{{ network.migration_network_info.findings }}"
+"""
+
+RETURN = r"""
+actions:
+  description: Always empty, the module writes nothing.
+  returned: always
+  type: list
+  elements: str
+diff:
+  description: Always empty, the module writes nothing.
+  returned: always
+  type: list
+  elements: dict
+migration_network_info:
+  description: What was found.
+  returned: success
+  type: dict
+  contains:
+    ready:
+      description: Whether no finding is an error.
+      type: bool
+      returned: always
+    findings:
+      description: What is wrong, causes before consequences.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        id:
+          description: Which check, a stable word.
+          type: str
+          returned: always
+          sample: interface-missing
+        severity:
+          description: V(error) or V(warning).
+          type: str
+          returned: always
+        cluster:
+          description: The cluster.
+          type: str
+          returned: always
+        object:
+          description: The object.
+          type: str
+          returned: always
+        wanted:
+          description: What should be the case.
+          type: str
+          returned: always
+        found:
+          description: What is the case.
+          type: str
+          returned: always
+        hint:
+          description: What to do.
+          type: str
+          returned: always
+    kubevirt:
+      description: The KubeVirt CR, with C(namespace), C(name), C(version), C(decentralized), C(network), C(settled) and C(reason).
+      type: dict
+      returned: always
+    network:
+      description: The NAD that was looked for; empty without one.
+      type: str
+      returned: always
+    slice:
+      description: The addresses of this cluster as C(first), C(last) and C(size); null when nobody says.
+      type: dict
+      returned: always
+    pods:
+      description: Every virt-handler and synchronization pod.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        name:
+          description: Name of the pod.
+          type: str
+          returned: always
+        component:
+          description: V(virt-handler) or V(virt-synchronization-controller).
+          type: str
+          returned: always
+        node:
+          description: The node it runs on.
+          type: str
+          returned: always
+        ready:
+          description: Whether it is ready.
+          type: bool
+          returned: always
+        trouble:
+          description: Why it is not ready.
+          type: str
+          returned: always
+        interface:
+          description: Whether it has C(migration0).
+          type: bool
+          returned: always
+        network:
+          description: The NAD behind C(migration0).
+          type: str
+          returned: always
+        addresses:
+          description: Its addresses on C(migration0).
+          type: list
+          elements: str
+          returned: always
+        mac:
+          description: The MAC address of C(migration0).
+          type: str
+          returned: always
+        in_slice:
+          description: Whether its addresses lie in the slice; null without address or slice.
+          type: bool
+          returned: always
+    nodes_without_handler:
+      description: Nodes that virt-handler should run on and does not.
+      type: list
+      elements: str
+      returned: always
+    leader:
+      description: The synchronization pod that listens.
+      type: str
+      returned: always
+    synchronization_addresses:
+      description: What KubeVirt reports, each with C(text), C(address), C(port), C(in_slice) and the C(pod) that has it.
+      type: list
+      elements: dict
+      returned: always
+    pools:
+      description: The address pools of whereabouts behind the NAD.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        name:
+          description: Namespace and name of the IPPool.
+          type: str
+          returned: always
+        exists:
+          description: Whether there is one; whereabouts makes it with the first address.
+          type: bool
+          returned: always
+        used:
+          description: Addresses of the slice that are given out.
+          type: int
+          returned: always
+        free:
+          description: Addresses of the slice that are left; null without a slice.
+          type: int
+          returned: always
+        allocations:
+          description: What is given out, with C(address), C(pod) and C(interface).
+          type: list
+          elements: dict
+          returned: always
+failure:
+  description: Why the module failed, with C(reason), C(wanted), C(found), C(cluster), C(object) and C(hint).
+  returned: failure
+  type: dict
+"""
+
+from ..module_utils import _network_info
+from ..module_utils._argspec import ArgumentSpec, cluster_options
+from ..module_utils._runner import Module, run_module
+
+MODULE = Module(
+    name="migration_network_info",
+    spec=cluster_options().merge(
+        ArgumentSpec(
+            {
+                "namespace": {"type": "str"},
+                "name": {"type": "str"},
+                "network": {"type": "str"},
+                "range": {"type": "str"},
+                "max_clusters": {"type": "int"},
+                "slot": {"type": "int"},
+                "weights": {"type": "list", "elements": "int"},
+                "range_start": {"type": "str"},
+                "range_end": {"type": "str"},
+                "gateway": {"type": "str"},
+                "reserved": {"type": "list", "elements": "str"},
+            },
+            mutually_exclusive=(("slot", "range_start"),),
+            required_together=(("slot", "max_clusters"), ("range_start", "range_end")),
+            required_by={
+                "slot": ("range",),
+                "range_start": ("range",),
+                "gateway": ("range",),
+                "reserved": ("range",),
+                "weights": ("slot",),
+            },
+        )
+    ),
+    work=_network_info.work,
+)
+
+
+def main() -> None:
+    """Run as a module."""
+    run_module(MODULE)
+
+
+if __name__ == "__main__":
+    main()
