@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._cluster import Cluster, Object
-from ._plan import Plan, Ref, apply
+from ._plan import Plan, Ref, apply, refuse_forbidden
 from ._wait import Clock, Tell
 
 Result = dict[str, Any]
@@ -37,7 +37,8 @@ class Job:
         return self.clusters["cluster"]
 
     def apply(self, plan: Plan) -> dict[Ref, Object]:
-        """Write the plan, unless in check mode."""
+        """Write the plan, unless in check mode; what may not be written is refused first, also in check mode."""
+        refuse_forbidden(plan, self.clusters)
         return {} if self.check_mode else apply(plan, self.clusters)
 
     def finish(self, plan: Plan, **extra: Any) -> Result:

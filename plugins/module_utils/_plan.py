@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from ._cluster import Cluster, JsonPatch, Object, Resource
+from ._errors import Forbidden
 
 Verb = Literal["create", "patch", "replace", "delete"]
 
@@ -134,6 +135,28 @@ def apply(plan: Plan, clusters: Mapping[str, Cluster], *, dry_run: bool = False)
         if result is not None:
             results[change.ref] = result
     return results
+
+
+_ACCESS_VERBS = {"create": "create", "patch": "patch", "replace": "update", "delete": "delete"}
+
+
+def refuse_forbidden(plan: Plan, clusters: Mapping[str, Cluster]) -> None:
+    """Ask each API server whether these credentials may make the changes, before the first one is made.
+
+    :raises Forbidden: naming verb, resource and cluster of the first change that may not be made.
+    """
+    by_name = {cluster.name: cluster for cluster in clusters.values()}
+    asked = {(c.cluster, _ACCESS_VERBS[c.verb], c.ref.resource, c.ref.namespace): c for c in plan.changes}
+    for (name, verb, resource, namespace), change in asked.items():
+        if not by_name[name].allowed(verb, resource, namespace):
+            where = f" in namespace {namespace}" if namespace else ""
+            raise Forbidden(
+                f"to {verb} {resource.full_name}{where}",
+                "credentials that may not do that",
+                name,
+                str(change.ref),
+                f"Grant the verb {verb} on {resource.full_name}{where} to this user, or use other credentials.",
+            )
 
 
 def write(change: Change, cluster: Cluster, *, dry_run: bool = False) -> Object | None:

@@ -174,7 +174,8 @@ def _copies(job: Job, seen: Seen) -> Iterator[Change | None]:
         if theirs is None:
             yield create(target, need.resource, copied, "the VM uses it")
         elif different_keys(mine, theirs):
-            after = {**theirs, **{key: copied[key] for key in ("data", "binaryData", "type") if key in copied}}
+            content: Object = {key: copied[key] for key in ("data", "binaryData", "type") if key in copied}
+            after = theirs | content
             yield guarded(target, need.resource, theirs, after, "our copy is out of date")
 
 
