@@ -76,9 +76,9 @@ class Slice:
         first, last = self.block
         others: list[Network] = []
         if int(first) > int(low):
-            others += ipaddress.summarize_address_range(low, first - 1)  # type: ignore[type-var]
+            others += ipaddress.summarize_address_range(low, first - 1)
         if int(last) < int(high):
-            others += ipaddress.summarize_address_range(last + 1, high)  # type: ignore[type-var]
+            others += ipaddress.summarize_address_range(last + 1, high)
         return others
 
 
@@ -211,8 +211,7 @@ def reserved(gateway: str | None, others: Sequence[str], within: Network) -> tup
     found: list[Network] = []
     if gateway:
         found.append(_host(address(gateway, within, "gateway")))
-    for text in others:
-        found.append(_part(text, within))
+    found += [_part(text, within) for text in others]
     return tuple(dict.fromkeys(found))
 
 

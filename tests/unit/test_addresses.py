@@ -15,8 +15,8 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors imp
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-Address = addresses.Address
-Network = addresses.Network
+Address = whereabouts.Address
+Network = whereabouts.Network
 
 DEMO = ipaddress.ip_network("192.170.10.0/24")
 
@@ -41,9 +41,7 @@ def handed_out(ipam: dict[str, Any]) -> list[Address]:
         given_out.append(found)
 
 
-def _next(
-    net: Network, first: Address, last: Address, taken: set[Address], excluded: list[Network]
-) -> Address | None:
+def _next(net: Network, first: Address, last: Address, taken: set[Address], excluded: list[Network]) -> Address | None:
     ip = first
     while ip in net and ip <= last:
         if ip not in taken:
@@ -248,7 +246,8 @@ def test_what_the_plan_refuses(reason: str, call: Any) -> None:
     with pytest.raises(BadInput) as caught:
         call()
     assert caught.value.reason == reason
-    assert caught.value.wanted and caught.value.found
+    assert caught.value.wanted
+    assert caught.value.found
 
 
 def test_reserved_addresses_are_named_once_and_the_gateway_first() -> None:

@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the l2vni module."""
+
+from __future__ import annotations
+
+from ._argspec import ArgumentSpec, Options, cluster_options
+
+_SELECTOR: Options = {
+    "match_labels": {"type": "dict"},
+    "match_expressions": {
+        "type": "list",
+        "elements": "dict",
+        "options": {
+            "key": {"type": "str", "required": True, "no_log": False},
+            "operator": {
+                "type": "str",
+                "required": True,
+                "choices": ["In", "NotIn", "Exists", "DoesNotExist"],
+            },
+            "values": {"type": "list", "elements": "str"},
+        },
+    },
+}
+
+SPEC = cluster_options().merge(
+    ArgumentSpec(
+        {
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str", "default": "openperouter-system"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "vni": {"type": "int"},
+            "vxlan_port": {"type": "int", "default": 4789},
+            "vrf": {"type": "str"},
+            "l3vni": {"type": "str"},
+            "gateways": {"type": "list", "elements": "str"},
+            "bridge_type": {"type": "str", "choices": ["linux", "ovs"], "default": "linux"},
+            "bridge_name": {"type": "str"},
+            "bridge_managed": {"type": "bool", "default": True},
+            "node_selector": {"type": "dict", "options": _SELECTOR},
+            "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"]},
+            "recreate": {"type": "bool", "default": False},
+            "wait_timeout": {"type": "int", "default": 300},
+        },
+        required_if=(("state", "present", ("vni",)),),
+    )
+)

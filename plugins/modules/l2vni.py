@@ -1,0 +1,253 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One L2VNI of OpenPERouter on one cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: l2vni
+short_description: Manage an L2VNI of OpenPERouter on one cluster
+version_added: 1.0.0
+description:
+  - Creates, changes or removes one L2VNI, the layer-2 overlay segment that can carry live migrations between clusters.
+  - OpenPERouter has three incompatible shapes of the L2VNI under one kind and version. The shape is read from the
+    installed CRD, and the same options are expressed in each. What a shape cannot express is refused by name.
+  - All options together describe the network. An option that is left out is removed from an existing L2VNI; fields
+    that this module has no option for are left alone.
+  - Everything that OpenPERouter's webhook checks, and what it misses, is checked before the first write, also on
+    update, where some of its releases check the old object instead of the new one.
+extends_documentation_fragment:
+  - livemigration.kubevirt.cluster
+  - livemigration.kubevirt.wait
+  - livemigration.kubevirt.attributes
+  - livemigration.kubevirt.attributes.cluster
+options:
+  name:
+    description:
+      - Name of the L2VNI.
+      - Releases up to v0.1.0 make a VRF of this name when O(vrf) is left out; the name then has at most 15 letters,
+        digits, C(_) and C(-), beginning with a letter.
+    type: str
+    required: true
+  namespace:
+    description:
+      - The namespace OpenPERouter runs in.
+    type: str
+    default: openperouter-system
+  state:
+    description:
+      - Whether the L2VNI is there.
+      - V(absent) is refused while a NetworkAttachmentDefinition uses the L2VNI's bridge, because the bridge goes with it.
+    type: str
+    choices: [present, absent]
+    default: present
+  vni:
+    description:
+      - Number of the VXLAN segment, from 1 to 16777215, free on every cluster and the same on all of them.
+      - Required with O(state=present).
+    type: int
+  vxlan_port:
+    description:
+      - UDP port of the VXLAN traffic.
+    type: int
+    default: 4789
+  vrf:
+    description:
+      - VRF of the segment, at most 15 letters, digits, C(_) and C(-), beginning with a letter.
+      - A migration network needs none. From release v0.2.0 on an L3VNI or L3VPN with this VRF has to exist; later
+        releases are given a reference to it, which is looked up here.
+    type: str
+  l3vni:
+    description:
+      - Name of the L3VNI, in the same namespace, that provides the routing domain. Another way to say O(vrf).
+    type: str
+  gateways:
+    description:
+      - Addresses with prefix length that every node puts on the segment, at most one of each address family.
+      - A migration network needs none. Shape A takes one.
+      - OpenPERouter does not let gateways be changed, added or removed; see O(recreate).
+    type: list
+    elements: str
+  bridge_type:
+    description:
+      - Kind of bridge on the nodes.
+      - V(ovs) is for other uses, the bridge CNI plugin cannot attach migration pods to it. Shape A has no V(ovs).
+    type: str
+    choices: [linux, ovs]
+    default: linux
+  bridge_name:
+    description:
+      - Name of a bridge of your own on every node, with O(bridge_managed=false).
+    type: str
+  bridge_managed:
+    description:
+      - Whether OpenPERouter makes the bridge; it names it C(br-hs-) followed by the VNI.
+    type: bool
+    default: true
+  node_selector:
+    description:
+      - The nodes the segment is for; all of them when left out. Shape A has no selector.
+    type: dict
+    suboptions:
+      match_labels:
+        description:
+          - Labels with the values that a node must have.
+        type: dict
+      match_expressions:
+        description:
+          - Requirements on labels, all of which must hold.
+        type: list
+        elements: dict
+        suboptions:
+          key:
+            description:
+              - The label.
+            type: str
+            required: true
+          operator:
+            description:
+              - How the label's value relates to O(node_selector.match_expressions[].values).
+            type: str
+            required: true
+            choices: [In, NotIn, Exists, DoesNotExist]
+          values:
+            description:
+              - Values, for V(In) and V(NotIn).
+            type: list
+            elements: str
+  underlay_address_family:
+    description:
+      - Address family of the tunnel endpoints to use. Left out, OpenPERouter prefers IPv4.
+      - Releases before v0.2.0 cannot express it.
+    type: str
+    choices: [ipv4, ipv6]
+  recreate:
+    description:
+      - Whether an L2VNI may be deleted and created anew where its gateways differ.
+      - Pods on its bridge lose the network until they are restarted; see RV(l2vni.migration_pods_restart_required).
+    type: bool
+    default: false
+seealso:
+  - module: livemigration.kubevirt.migration_nad
+author:
+  - The livemigration.kubevirt authors (@livemigration)
+"""
+
+EXAMPLES = r"""
+- name: The migration segment of the published procedure
+  livemigration.kubevirt.l2vni:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration
+    vni: 666
+    vrf: rouge
+
+- name: Remove it again
+  livemigration.kubevirt.l2vni:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration
+    state: absent
+"""
+
+RETURN = r"""
+actions:
+  description: What was written, or would be in check mode, one sentence each.
+  returned: always
+  type: list
+  elements: str
+  sample: ["cluster-a: create L2VNI openperouter-system/migration: VNI 666 on bridge br-hs-666"]
+l2vni:
+  description: The network as it is now, or would be in check mode.
+  returned: success
+  type: dict
+  contains:
+    api_group:
+      description: API group of the L2VNI; V(null) when OpenPERouter is not installed.
+      returned: success
+      type: str
+      sample: openpe.openperouter.github.io
+    shape:
+      description: Shape of the API, V(A), V(B) or V(C); V(null) when OpenPERouter is not installed.
+      returned: success
+      type: str
+      sample: A
+    bridge:
+      description: Bridge on the nodes that pods attach to; V(null) when absent.
+      returned: success
+      type: str
+      sample: br-hs-666
+    host_veth:
+      description: Port of that bridge that leads to the router; V(null) when absent.
+      returned: success
+      type: str
+      sample: host-666
+    readiness:
+      description:
+        - V(reported) when every node concerned reports that it is ready and names no failure of this L2VNI. The
+          reports carry no generation, so the data plane has the last word.
+        - V(unknown) where OpenPERouter reports nothing (releases before v0.2.0, or no router pods); only the data
+          plane proves that the network works.
+        - V(not_waited) in check mode with a change pending, V(absent) after removal.
+      returned: success
+      type: str
+      sample: unknown
+    migration_pods_restart_required:
+      description: Whether the bridge is made anew under running pods, which then have to be restarted.
+      returned: success
+      type: bool
+    pods_on_bridge:
+      description: Those pods as C(namespace/name).
+      returned: success
+      type: list
+      elements: str
+    object:
+      description: The L2VNI object; V(null) when absent.
+      returned: success
+      type: dict
+failure:
+  description: Why the module failed.
+  returned: failure
+  type: dict
+  contains:
+    reason:
+      description: One word for programs, such as V(vni_taken), V(gateway_immutable) or V(shape_lacks).
+      returned: failure
+      type: str
+    wanted:
+      description: What should have been the case.
+      returned: failure
+      type: str
+    found:
+      description: What was the case.
+      returned: failure
+      type: str
+    cluster:
+      description: Name of the cluster.
+      returned: failure
+      type: str
+    object:
+      description: The object concerned.
+      returned: failure
+      type: str
+    hint:
+      description: What to do.
+      returned: failure
+      type: str
+"""
+
+from ..module_utils import _l2vni
+from ..module_utils._l2vni_options import SPEC
+from ..module_utils._runner import Module, run_module
+
+MODULE = Module(name="l2vni", spec=SPEC, work=_l2vni.work)
+
+
+def main() -> None:
+    run_module(MODULE)
+
+
+if __name__ == "__main__":
+    main()
