@@ -38,8 +38,14 @@ class Settings:
     """From a pod's binding to its containers being ready."""
     pod_stop_seconds: float = 0.02
     """From a pod's deletion to its end."""
+    sandbox_retry_seconds: float = 1.0
+    """Until a kubelet tries again to make a pod's sandbox."""
     ca_seconds: float = 0.05
     """How long virt-operator takes for one reconcile."""
+    strategy_seconds: float = 0.3
+    """How long virt-operator needs to make an install strategy it has not made before (40 s in reality)."""
+    lease_seconds: float = 1.0
+    """Until a new synchronization leader takes the lease of one that vanished (15 s in reality)."""
     sync_seconds: float = 0.01
     """One message between synchronization controllers."""
     copy_seconds: float = 1.0

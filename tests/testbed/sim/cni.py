@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Attach a pod to its further networks and detach it: multus with the bridge plugin and whereabouts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from ..kube import Api
+from ..resources import Object
+from . import whereabouts
+from .ip_pool import IpPools
+from .multus import REQUEST, STATUS, MultusError, Request, plugin, reported, requests, status_entry
+from .whereabouts import Ipam, WhereaboutsError
+
+NADS = "network-attachment-definitions"
+_KERNEL_MTU = 1500
+_TYPES = ("bridge", "cnv-bridge", "macvlan", "ipvlan", "host-device", "ovs", "sriov", "tap", "ptp")
+
+
+class Cni:
+    """The plugins of all nodes of one cluster."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._pools = IpPools(api)
+
+    async def attach(self, pod: Object) -> list[Object]:
+        """Entries for network-status, in the order asked for; MultusError says why it cannot be."""
+        meta = pod["metadata"]
+        wanted = requests((meta.get("annotations") or {}).get(REQUEST, ""), meta["namespace"])
+        # All definitions are read before the first interface is made, as multus does.
+        configs = [plugin(await self._definition(each, pod)) for each in wanted]
+        entries: list[Object] = []
+        for request, config in zip(wanted, configs, strict=True):
+            try:
+                entries.append(await self._add(request, config, pod))
+            except (MultusError, WhereaboutsError) as error:
+                await self._undo(wanted[: len(entries)], configs, pod)
+                raise MultusError(
+                    f"[{meta['namespace']}/{meta['name']}/{meta['uid']}:{request.name}]: "
+                    f'error adding container to network "{request.name}": {error}'
+                ) from None
+        return entries
+
+    async def detach(self, pod: Object) -> list[str]:
+        """Free what a pod's networks hold; the answer names what leaked because its definition is gone."""
+        leaked = []
+        for entry in reported(pod):
+            if entry.get("default") or not entry.get("ips"):
+                continue
+            namespace, _, name = entry["name"].rpartition("/")
+            nad = await self._api.get(NADS, name, namespace or pod["metadata"]["namespace"])
+            ipam = _ipam(nad)
+            if ipam is None:
+                leaked.append(f"{', '.join(entry['ips'])} of {entry['name']}")
+            else:
+                await self._pools.release(ipam, podref=_podref(pod), ifname=entry["interface"])
+        return leaked
+
+    async def _definition(self, request: Request, pod: Object) -> Object:
+        nad = await self._api.get(NADS, request.name, request.namespace)
+        if nad is None:
+            meta = pod["metadata"]
+            raise MultusError(
+                f"Multus: [{meta['namespace']}/{meta['name']}/{meta['uid']}]: error loading k8s delegates k8s "
+                "args: TryLoadPodDelegates: error in getting k8s network for pod: GetNetworkDelegates: failed "
+                "getting the delegate: getKubernetesDelegate: cannot find a network-attachment-definition "
+                f"({request.name}) in namespace ({request.namespace}): "
+                f'network-attachment-definitions.k8s.cni.cncf.io "{request.name}" not found'
+            )
+        return nad
+
+    async def _add(self, request: Request, config: Object, pod: Object) -> Object:
+        check_bridge(config)
+        ipam = config.get("ipam") or {}
+        ips: list[str] = []
+        if ipam.get("type") == "whereabouts":
+            try:
+                ips = await self._allocate(whereabouts.read(ipam), request, pod)
+            except WhereaboutsError as error:
+                raise WhereaboutsError(f"error at storage engine: {error}") from None
+        elif ipam.get("type"):
+            ips = list(request.ips) or _static(ipam)
+        mac = request.mac or hardware_address(f"{pod['metadata']['uid']} {request.interface}")
+        return status_entry(request, ips, mac, int(config.get("mtu") or _KERNEL_MTU), _gateways(ipam))
+
+    async def _allocate(self, ipam: Ipam, request: Request, pod: Object) -> list[str]:
+        container = hashlib.sha256(pod["metadata"]["uid"].encode()).hexdigest()
+        found = await self._pools.allocate(ipam, container=container, podref=_podref(pod), ifname=request.interface)
+        return [str(each.address) for each in found]
+
+    async def _undo(self, done: list[Request], configs: list[Object], pod: Object) -> None:
+        for request, config in zip(done, configs, strict=False):
+            if (config.get("ipam") or {}).get("type") == "whereabouts":
+                ipam = whereabouts.read(config["ipam"])
+                await self._pools.release(ipam, podref=_podref(pod), ifname=request.interface)
+
+
+def check_bridge(config: Object) -> None:
+    """What the plugins refuse; a missing bridge is none of it, they make one."""
+    kind = config["type"]
+    if kind not in _TYPES:
+        raise MultusError(f'failed to find plugin "{kind}" in path [/opt/cni/bin]')
+    if kind != "bridge":
+        return
+    if config.get("disableContainerInterface") and (config.get("ipam") or {}).get("type"):
+        raise MultusError("cannot use IPAM when DisableContainerInterface flag is set")
+    vlan = config.get("vlan") or 0
+    if not isinstance(vlan, int) or not 0 <= vlan <= 4094:
+        raise MultusError(f"invalid VLAN ID {vlan} (must be between 0 and 4094)")
+
+
+def annotation(eth0: Object, further: list[Object]) -> dict[str, str]:
+    """The network-status annotation as multus writes it: indented JSON."""
+    return {STATUS: json.dumps([eth0, *further], indent=4)}
+
+
+def hardware_address(seed: str) -> str:
+    """A locally administered address that stays the same for the same seed."""
+    digest = hashlib.sha256(seed.encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x0A, 0x58, *digest[:4]))
+
+
+def _podref(pod: Object) -> str:
+    return f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+
+
+def _ipam(nad: Object | None) -> Ipam | None:
+    """The whereabouts part of a definition, None when there is nothing (left) to free by."""
+    try:
+        ipam: dict[str, Any] = plugin(nad).get("ipam") or {} if nad else {}
+        return whereabouts.read(ipam) if ipam.get("type") == "whereabouts" else None
+    except (MultusError, WhereaboutsError):
+        return None
+
+
+def _static(ipam: Object) -> list[str]:
+    return [str(each["address"]).partition("/")[0] for each in ipam.get("addresses") or []]
+
+
+def _gateways(ipam: Object) -> list[str]:
+    return [str(ipam["gateway"])] if ipam.get("gateway") else []
