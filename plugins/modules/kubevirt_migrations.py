@@ -213,30 +213,12 @@ failure:
   returned: failure
   type: dict
   contains:
-    reason:
-      description: One word for programs.
-      type: str
-      returned: always
-    wanted:
-      description: What should have been the case.
-      type: str
-      returned: always
-    found:
-      description: What was the case.
-      type: str
-      returned: always
-    cluster:
-      description: The cluster.
-      type: str
-      returned: always
-    object:
-      description: The object.
-      type: str
-      returned: always
-    hint:
-      description: What to do.
-      type: str
-      returned: always
+    reason: {description: One word for programs., type: str, returned: always}
+    wanted: {description: What should have been the case., type: str, returned: always}
+    found: {description: What was the case., type: str, returned: always}
+    cluster: {description: The cluster., type: str, returned: always}
+    object: {description: The object., type: str, returned: always}
+    hint: {description: What to do., type: str, returned: always}
 """
 
 from ..module_utils import _kubevirt_migrations

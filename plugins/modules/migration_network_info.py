@@ -121,90 +121,55 @@ migration_network_info:
       elements: dict
       returned: always
       contains:
-        id:
-          description: Which check, a stable word.
-          type: str
-          returned: always
-          sample: interface-missing
-        severity:
-          description: V(error) or V(warning).
-          type: str
-          returned: always
-        cluster:
-          description: The cluster.
-          type: str
-          returned: always
-        object:
-          description: The object.
-          type: str
-          returned: always
-        wanted:
-          description: What should be the case.
-          type: str
-          returned: always
-        found:
-          description: What is the case.
-          type: str
-          returned: always
-        hint:
-          description: What to do.
-          type: str
-          returned: always
+        id: {description: "Which check, a stable word.", type: str, returned: always, sample: interface-missing}
+        severity: {description: V(error) or V(warning)., type: str, returned: always}
+        cluster: {description: The cluster., type: str, returned: always}
+        object: {description: The object., type: str, returned: always}
+        wanted: {description: What should be the case., type: str, returned: always}
+        found: {description: What is the case., type: str, returned: always}
+        hint: {description: What to do., type: str, returned: always}
     kubevirt:
-      description: The KubeVirt CR, with C(namespace), C(name), C(version), C(decentralized), C(network), C(settled) and C(reason).
+      description: The KubeVirt CR.
       type: dict
       returned: always
+      contains:
+        namespace: {description: Its namespace., type: str, returned: always}
+        name: {description: Its name., type: str, returned: always}
+        version: {description: The KubeVirt that runs., type: str, returned: always}
+        decentralized: {description: Whether moves between clusters are enabled., type: bool, returned: always}
+        network: {description: The NAD that it names; empty for the pod network., type: str, returned: always}
+        settled: {description: Whether virt-operator has carried it out., type: bool, returned: always}
+        reason: {description: Why it has not., type: str, returned: always}
     network:
       description: The NAD that was looked for; empty without one.
       type: str
       returned: always
     slice:
-      description: The addresses of this cluster as C(first), C(last) and C(size); null when nobody says.
+      description: The addresses of this cluster; null when nobody says.
       type: dict
       returned: always
+      contains:
+        first: {description: The first one., type: str, returned: always}
+        last: {description: The last one., type: str, returned: always}
+        size: {description: How many can be given out., type: int, returned: always}
     pods:
       description: Every virt-handler and synchronization pod.
       type: list
       elements: dict
       returned: always
       contains:
-        name:
-          description: Name of the pod.
-          type: str
-          returned: always
+        name: {description: Name of the pod., type: str, returned: always}
         component:
           description: V(virt-handler) or V(virt-synchronization-controller).
           type: str
           returned: always
-        node:
-          description: The node it runs on.
-          type: str
-          returned: always
-        ready:
-          description: Whether it is ready.
-          type: bool
-          returned: always
-        trouble:
-          description: Why it is not ready.
-          type: str
-          returned: always
-        interface:
-          description: Whether it has C(migration0).
-          type: bool
-          returned: always
-        network:
-          description: The NAD behind C(migration0).
-          type: str
-          returned: always
-        addresses:
-          description: Its addresses on C(migration0).
-          type: list
-          elements: str
-          returned: always
-        mac:
-          description: The MAC address of C(migration0).
-          type: str
-          returned: always
+        node: {description: The node it runs on., type: str, returned: always}
+        ready: {description: Whether it is ready., type: bool, returned: always}
+        trouble: {description: Why it is not ready., type: str, returned: always}
+        interface: {description: Whether it has C(migration0)., type: bool, returned: always}
+        network: {description: The NAD behind C(migration0)., type: str, returned: always}
+        addresses: {description: Its addresses on C(migration0)., type: list, elements: str, returned: always}
+        mac: {description: The MAC address of C(migration0)., type: str, returned: always}
         in_slice:
           description: Whether its addresses lie in the slice; null without address or slice.
           type: bool
@@ -219,41 +184,46 @@ migration_network_info:
       type: str
       returned: always
     synchronization_addresses:
-      description: What KubeVirt reports, each with C(text), C(address), C(port), C(in_slice) and the C(pod) that has it.
+      description: What KubeVirt reports to other clusters.
       type: list
       elements: dict
       returned: always
+      contains:
+        text: {description: As KubeVirt spells it., type: str, returned: always, sample: "192.170.10.2:9185"}
+        address: {description: The address; empty when it is none., type: str, returned: always}
+        port: {description: The port., type: int, returned: always}
+        in_slice: {description: Whether it lies in the slice; null without one., type: bool, returned: always}
+        pod: {description: The synchronization pod that has it., type: str, returned: always}
     pools:
       description: The address pools of whereabouts behind the NAD.
       type: list
       elements: dict
       returned: always
       contains:
-        name:
-          description: Namespace and name of the IPPool.
-          type: str
-          returned: always
-        exists:
-          description: Whether there is one; whereabouts makes it with the first address.
-          type: bool
-          returned: always
-        used:
-          description: Addresses of the slice that are given out.
-          type: int
-          returned: always
-        free:
-          description: Addresses of the slice that are left; null without a slice.
-          type: int
-          returned: always
+        name: {description: Namespace and name of the IPPool., type: str, returned: always}
+        exists: {description: Whereabouts makes it with the first address., type: bool, returned: always}
+        used: {description: Addresses of the slice that are given out., type: int, returned: always}
+        free: {description: Addresses of the slice that are left; null without one., type: int, returned: always}
         allocations:
-          description: What is given out, with C(address), C(pod) and C(interface).
+          description: What is given out.
           type: list
           elements: dict
           returned: always
+          contains:
+            address: {description: The address., type: str, returned: always}
+            pod: {description: Namespace and name of the pod., type: str, returned: always}
+            interface: {description: The interface in the pod., type: str, returned: always}
 failure:
-  description: Why the module failed, with C(reason), C(wanted), C(found), C(cluster), C(object) and C(hint).
+  description: Why the module failed.
   returned: failure
   type: dict
+  contains:
+    reason: {description: One word for programs., type: str, returned: always}
+    wanted: {description: What should have been the case., type: str, returned: always}
+    found: {description: What was the case., type: str, returned: always}
+    cluster: {description: The cluster., type: str, returned: always}
+    object: {description: The object., type: str, returned: always}
+    hint: {description: What to do., type: str, returned: always}
 """
 
 from ..module_utils import _network_info
