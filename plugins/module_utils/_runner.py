@@ -59,8 +59,10 @@ def outcome(
         clusters = (opener or open_clusters)(params, clock)
         return module.work(Job(params, check_mode, clusters, clock, tell)), None
     except MigrationError as error:
-        extra = getattr(error, "result", {})
-        return {"changed": False, **extra, "msg": str(error), "failure": error.as_dict()}, error
+        # The keys that are documented as always there; a module that knows more brings it along with the error.
+        nothing: Result = {"changed": False, "actions": [], "diff": [], module.name: {}}
+        known: Result = getattr(error, "result", {})
+        return nothing | known | {"msg": str(error), "failure": error.as_dict()}, error
 
 
 def open_clusters(params: Mapping[str, Any], clock: Clock) -> dict[str, Cluster]:

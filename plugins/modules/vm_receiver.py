@@ -84,9 +84,14 @@ actions:
   type: list
   elements: str
   sample: ["cluster-b: create VirtualMachine default/vm-1: it receives the guest from cluster-a"]
+diff:
+  description: Before and after of every object concerned; the content of Secrets is hidden.
+  returned: always
+  type: list
+  elements: dict
 vm_receiver:
-  description: The receiver and what it was derived from.
-  returned: success
+  description: The receiver and what it was derived from; empty on failure.
+  returned: always
   type: dict
   contains:
     name:
