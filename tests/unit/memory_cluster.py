@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster in memory behind the cluster port, and a clock that tests own."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import (
+    Event,
+    JsonPatch,
+    Object,
+    Resource,
+)
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Conflict, Missing
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._job import Job
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._plan import merged
+
+START = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
+
+
+class MemoryCluster:
+    """Objects by kind, namespace and name; resource versions and generations move as an API server moves them."""
+
+    def __init__(self, name: str = "cluster-a") -> None:
+        self.name = name
+        self.objects: dict[tuple[str, str | None, str], Object] = {}
+        self.writes: list[str] = []
+        self.before_write: Callable[[], None] | None = None
+        self.unknown: set[str] = set()
+        self._versions = itertools.count(1000)
+
+    def uid(self) -> str:
+        return f"uid-of-{self.name}"
+
+    def put(self, resource: Resource, body: Object) -> Object:
+        """Store as a controller would: no guard, no record of a write."""
+        metadata = body["metadata"]
+        key = (resource.plural, metadata.get("namespace"), metadata["name"])
+        old = self.objects.get(key)
+        stored = copy.deepcopy(body) | {"kind": resource.kind, "apiVersion": resource.api_version}
+        stored["metadata"]["resourceVersion"] = str(next(self._versions))
+        same = old is not None and old.get("spec") == stored.get("spec")
+        generation = (old or {}).get("metadata", {}).get("generation", 0)
+        stored["metadata"]["generation"] = generation if same else generation + 1
+        self.objects[key] = stored
+        return copy.deepcopy(stored)
+
+    def get(self, resource: Resource, name: str, namespace: str | None = None) -> Object | None:
+        self._known(resource)
+        return copy.deepcopy(self.objects.get((resource.plural, namespace, name)))
+
+    def list(
+        self, resource: Resource, namespace: str | None = None, labels: str = "", fields: str = ""
+    ) -> list[Object]:
+        self._known(resource)
+        found = [
+            body
+            for (plural, place, _name), body in self.objects.items()
+            if plural == resource.plural and namespace in (None, place) and _selected(body, labels)
+        ]
+        return copy.deepcopy(found)
+
+    def create(self, resource: Resource, body: Object, *, dry_run: bool = False) -> Object:
+        if self.get(resource, body["metadata"]["name"], body["metadata"].get("namespace")):
+            raise Conflict("to create", "already exists", self.name, resource.kind, "", "already_exists")
+        self._wrote("create", resource, body["metadata"]["name"])
+        return self.put(resource, body)
+
+    def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Object | JsonPatch,
+        *,
+        namespace: str | None = None,
+        dry_run: bool = False,
+    ) -> Object:
+        assert isinstance(body, dict), "only merge patches are supported here"
+        self._wrote("patch", resource, name)
+        old = self.get(resource, name, namespace)
+        if old is None:
+            raise Missing("to change", "none", self.name, f"{resource.kind} {namespace}/{name}", "", "not_found")
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version not in (None, old["metadata"]["resourceVersion"]):
+            self.writes.pop()
+            raise Conflict("to change", "it changed", self.name, f"{resource.kind} {namespace}/{name}")
+        return self.put(resource, merged(old, body))
+
+    def replace(self, resource: Resource, body: Object, *, dry_run: bool = False) -> Object:
+        raise NotImplementedError
+
+    def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        uid: str | None = None,
+        dry_run: bool = False,
+    ) -> bool:
+        self._wrote("delete", resource, name)
+        return self.objects.pop((resource.plural, namespace, name), None) is not None
+
+    def watch(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        labels: str = "",
+        version: str = "",
+        seconds: float = 300,
+    ) -> Iterator[Event]:
+        raise NotImplementedError
+
+    def list_version(
+        self, resource: Resource, namespace: str | None = None, name: str | None = None, labels: str = ""
+    ) -> tuple[list[Object], str]:
+        raise NotImplementedError
+
+    def allowed(self, verb: str, resource: Resource, namespace: str | None = None) -> bool:
+        return True
+
+    def serves(self, resource: Resource) -> bool:
+        return resource.plural not in self.unknown
+
+    def _known(self, resource: Resource) -> None:
+        if resource.plural in self.unknown:
+            raise Missing("to read", "no such kind", self.name, resource.full_name, "", "no_such_api")
+
+    def _wrote(self, verb: str, resource: Resource, name: str) -> None:
+        hook, self.before_write = self.before_write, None
+        if hook:
+            hook()
+        self.writes.append(f"{verb} {resource.kind} {name}")
+
+
+class Ticking:
+    """A clock whose sleep lets the simulated controllers take a step each."""
+
+    def __init__(self, *steps: Callable[[], None]) -> None:
+        self.steps = steps
+        self.seconds = 0.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def wall(self) -> datetime.datetime:
+        return START + datetime.timedelta(seconds=self.seconds)
+
+    def sleep(self, seconds: float) -> None:
+        self.seconds += max(seconds, 0.001)
+        for step in self.steps:
+            step()
+
+
+class Told(list[str]):
+    """Collects the lines of progress."""
+
+    def __call__(self, line: str) -> None:
+        self.append(line)
+
+
+def job(clusters: dict[str, Any], clock: Ticking, params: dict[str, Any], *, check_mode: bool = False) -> Job:
+    """A call of a module; its progress lines are in ``tell``."""
+    return Job(params, check_mode, clusters, clock, Told())
+
+
+def _selected(body: Object, selector: str) -> bool:
+    match = re.fullmatch(r"(\S+) in \(([^)]*)\)", selector)
+    labels = body["metadata"].get("labels") or {}
+    return match is None or labels.get(match[1]) in match[2].split(",")
