@@ -52,7 +52,7 @@ STEPS = (
 
 
 # What a step itself says of its size ("412 passed"), taken from its last lines.
-SUMMARY = re.compile(r"\b\d+ (?:passed|tests? run)\b[^\n=]*")
+SUMMARY = re.compile(r"\b\d+ (?:failed|passed|tests? run)\b[^\n=]*")
 
 
 def run(step: Step) -> bool:
