@@ -261,14 +261,23 @@ def _absent(job: Job) -> Result:
     if seen.mine is None:
         return job.finish(Plan(), l2vni=nothing)
     bridge = on_nodes.bridge_of(seen.mine, seen.shape)
-    users = on_nodes.attachments_on(cluster, {bridge})
-    if users:
-        raise Busy(
-            f"no network attachment to use bridge {bridge}",
-            ", ".join(sorted(users)),
-            hint="Deleting the L2VNI deletes the bridge under them: remove the NetworkAttachmentDefinitions first.",
-            reason="bridge_in_use",
-        )
-    planned = plan_of([remove(cluster, seen.shape.l2vni, seen.mine, f"bridge {bridge} is no longer wanted")])
+    warnings = _refuse_use(job, bridge)
+    why = f"bridge {bridge} is no longer wanted"
+    planned = plan_of([remove(cluster, seen.shape.l2vni, seen.mine, why)], warnings)
     _write(job, planned)
     return job.finish(planned, l2vni=nothing)
+
+
+def _refuse_use(job: Job, bridge: str) -> list[str]:
+    """Refuse while a NAD uses the bridge; in check mode only warn, an earlier task may have removed it by then."""
+    users = ", ".join(sorted(on_nodes.attachments_on(job.cluster, {bridge})))
+    if not users:
+        return []
+    if job.check_mode:
+        return [f"{job.cluster.name}: bridge {bridge} is in use now and would not be removed: {users}."]
+    raise Busy(
+        f"no NetworkAttachmentDefinition to use bridge {bridge}",
+        users,
+        hint="Deleting the L2VNI deletes the bridge under them: remove them first.",
+        reason="bridge_in_use",
+    )

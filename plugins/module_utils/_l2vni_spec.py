@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ._whereabouts import Network
 from ._cluster import Object
 from ._errors import BadInput
 from ._l2vni_shape import Shape
+from ._whereabouts import Network
 
 _INTERFACE = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,14}")
 _LOWEST_VNI = 1

@@ -39,7 +39,7 @@ options:
   state:
     description:
       - Whether the L2VNI is there.
-      - V(absent) is refused while a NetworkAttachmentDefinition uses the L2VNI's bridge, because the bridge goes with it.
+      - V(absent) is refused while a NetworkAttachmentDefinition uses the bridge, which goes with the L2VNI.
     type: str
     choices: [present, absent]
     default: present
@@ -166,22 +166,22 @@ l2vni:
   contains:
     api_group:
       description: API group of the L2VNI; V(null) when OpenPERouter is not installed.
-      returned: success
+      returned: always
       type: str
       sample: openpe.openperouter.github.io
     shape:
       description: Shape of the API, V(A), V(B) or V(C); V(null) when OpenPERouter is not installed.
-      returned: success
+      returned: always
       type: str
       sample: A
     bridge:
       description: Bridge on the nodes that pods attach to; V(null) when absent.
-      returned: success
+      returned: always
       type: str
       sample: br-hs-666
     host_veth:
       description: Port of that bridge that leads to the router; V(null) when absent.
-      returned: success
+      returned: always
       type: str
       sample: host-666
     readiness:
@@ -191,22 +191,19 @@ l2vni:
         - V(unknown) where OpenPERouter reports nothing (releases before v0.2.0, or no router pods); only the data
           plane proves that the network works.
         - V(not_waited) in check mode with a change pending, V(absent) after removal.
-      returned: success
+      returned: always
       type: str
       sample: unknown
     migration_pods_restart_required:
       description: Whether the bridge is made anew under running pods, which then have to be restarted.
-      returned: success
+      returned: always
       type: bool
     pods_on_bridge:
       description: Those pods as C(namespace/name).
-      returned: success
+      returned: always
       type: list
       elements: str
-    object:
-      description: The L2VNI object; V(null) when absent.
-      returned: success
-      type: dict
+    object: {description: The L2VNI object; V(null) when absent., type: dict, returned: always}
 failure:
   description: Why the module failed.
   returned: failure
@@ -214,28 +211,13 @@ failure:
   contains:
     reason:
       description: One word for programs, such as V(vni_taken), V(gateway_immutable) or V(shape_lacks).
-      returned: failure
+      returned: always
       type: str
-    wanted:
-      description: What should have been the case.
-      returned: failure
-      type: str
-    found:
-      description: What was the case.
-      returned: failure
-      type: str
-    cluster:
-      description: Name of the cluster.
-      returned: failure
-      type: str
-    object:
-      description: The object concerned.
-      returned: failure
-      type: str
-    hint:
-      description: What to do.
-      returned: failure
-      type: str
+    wanted: {description: What should have been the case., type: str, returned: always}
+    found: {description: What was the case., type: str, returned: always}
+    cluster: {description: Name of the cluster., type: str, returned: always}
+    object: {description: The object concerned., type: str, returned: always}
+    hint: {description: What to do., type: str, returned: always}
 """
 
 from ..module_utils import _l2vni
@@ -246,6 +228,7 @@ MODULE = Module(name="l2vni", spec=SPEC, work=_l2vni.work)
 
 
 def main() -> None:
+    """Run as a module."""
     run_module(MODULE)
 
 

@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The CNI configuration inside a migration NAD: JSON in a string that nothing validates but us. Pure."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import ipaddress
+import json
+from typing import Any
+
+from . import _whereabouts as whereabouts
+from ._addresses import Slice, Style
+from ._checks import Finding
+from ._cluster import Object
+from ._errors import BadInput, Conflict
+from ._whereabouts import Span
+
+_BOUNDS = ("range_start", "range_end", "exclude")
+_REFUSED = {
+    "isGateway": "it puts the gateway's address on the bridge of every node",
+    "isDefaultGateway": "it puts the gateway's address on the bridge of every node",
+    "disableContainerInterface": "it leaves the pod without the interface that KubeVirt needs",
+}
+_REFUSED_IPAM = {
+    "node_slice_size": "it makes whereabouts ignore exclude and the bounds, so that clusters get the same addresses",
+    "ipRanges": "KubeVirt uses only the first address, and further ranges are outside of the address plan",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Wanted:
+    """The migration network as a pod's second interface.
+
+    :param slice: the addresses of this cluster within the range of the fleet.
+    """
+
+    name: str
+    namespace: str
+    bridge: str
+    mtu: int
+    slice: Slice
+    style: Style = "bounds"
+    cni_version: str = "0.3.1"
+
+    @property
+    def title(self) -> str:
+        """The NAD as messages name it."""
+        return f"NetworkAttachmentDefinition {self.namespace}/{self.name}"
+
+
+def parse(attachment: Object) -> Object:
+    """The configuration of an existing NAD.
+
+    :raises Conflict: when it is none that this collection can have written or can continue.
+    """
+    text = (attachment.get("spec") or {}).get("config")
+    wanted = "a CNI configuration of type bridge with whereabouts addresses"
+    hint = "It is somebody else's network: choose another name, or remove it first."
+    try:
+        config = json.loads(text or "null")
+    except ValueError as error:
+        raise Conflict(wanted, f"text that is not JSON ({error})", hint=hint, reason="foreign_nad") from error
+    if not isinstance(config, dict):
+        found = "no configuration (multus would look for a file on the node)" if config is None else "no JSON object"
+        raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
+    plugin = main_plugin(config)
+    ipam = plugin.get("ipam") or {}
+    if plugin.get("type") != "bridge" or ipam.get("type") != "whereabouts":
+        found = f"type {plugin.get('type')} with ipam {ipam.get('type')}"
+        raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
+    return config
+
+
+def main_plugin(config: Object) -> Object:
+    """The plugin that makes the interface: the first of a chain, or the configuration itself."""
+    plugins = config.get("plugins")
+    return plugins[0] if isinstance(plugins, list) and plugins else config
+
+
+def poison(config: Object, wanted: Wanted, cluster: str) -> list[Finding]:
+    """Keys of an existing configuration with which the network cannot work, though nothing complains."""
+    plugin = main_plugin(config)
+    ipam = plugin.get("ipam") or {}
+    found = [(key, why) for key, why in _REFUSED.items() if plugin.get(key)]
+    found += [(f"ipam.{key}", why) for key, why in _REFUSED_IPAM.items() if ipam.get(key)]
+    return [
+        Finding(
+            "nad-key-refused",
+            "error",
+            cluster,
+            wanted.title,
+            f"no {key}",
+            f"{key} is set",
+            f"Remove it from the NAD: {why}.",
+        )
+        for key, why in found
+    ]
+
+
+def desired(wanted: Wanted, before: Object | None = None) -> Object:
+    """The configuration as it should be; keys of the user's that we have no opinion on stay.
+
+    A new one is a single plugin: whereabouts frees addresses only for the first plugin of a chain.
+    """
+    config = copy.deepcopy(before) if before else {}
+    config |= {"cniVersion": wanted.cni_version, "name": config.get("name") or wanted.name}
+    plugin = main_plugin(config)
+    plugin |= {"type": "bridge", "bridge": wanted.bridge, "mtu": wanted.mtu}
+    ipam = plugin.get("ipam") or {}
+    kept = {key: value for key, value in ipam.items() if key not in _BOUNDS}
+    plugin["ipam"] = kept | wanted.slice.ipam(wanted.style)
+    return config
+
+
+def same(one: Object, other: Object) -> bool:
+    """Whether two configurations mean the same: the order of keys and of excludes means nothing."""
+    return _normal(one) == _normal(other)
+
+
+def _normal(config: Object) -> Object:
+    config = copy.deepcopy(config)
+    ipam = main_plugin(config).get("ipam") or {}
+    if ipam.get("exclude"):
+        ipam["exclude"] = sorted({_normal_network(text) for text in ipam["exclude"]})
+    if ipam.get("range"):
+        ipam["range"] = _normal_network(ipam["range"])
+    return config
+
+
+def _normal_network(text: Any) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return str(text)
+
+
+def render(config: Object) -> str:
+    """The one text for a configuration."""
+    return json.dumps(config, sort_keys=True, separators=(",", ":"))
+
+
+def allocatable(config: Object) -> tuple[tuple[str, tuple[Span, ...]], ...]:
+    """Every range of a configuration with what whereabouts would give out; empty where it would fail."""
+    try:
+        ranges = whereabouts.ranges(main_plugin(config).get("ipam") or {})
+        return tuple((str(each.network), whereabouts.spans(each)) for each in ranges)
+    except ValueError:
+        return ()
+
+
+def network_name(config: Object) -> str:
+    """The name that separates pools of equal ranges."""
+    return str((main_plugin(config).get("ipam") or {}).get("network_name") or "")
+
+
+def check_mtu(mtu: int, *, overlay: bool, version: int, underlay_mtu: int | None, family: str) -> list[str]:
+    """Refuse an MTU that cannot work; the warnings that remain.
+
+    Frames that are too large are dropped without a word: connections open, and the copy stalls.
+
+    :param overlay: whether the network is carried in VXLAN.
+    :param version: address family of the range.
+    """
+    lowest = 1280 if version == 6 else 576
+    if not lowest <= mtu <= 65535:
+        wanted = f"mtu from {lowest} to 65535 for an IPv{version} range"
+        raise BadInput(wanted, str(mtu), reason="mtu_too_small" if mtu < lowest else "mtu_too_large")
+    overhead = (70 if family == "ipv6" else 50) if overlay else 0
+    if underlay_mtu is not None and mtu > underlay_mtu - overhead:
+        carried = f" minus {overhead} bytes of VXLAN over {family}" if overlay else ""
+        raise BadInput(
+            f"mtu of at most {underlay_mtu - overhead} (underlay {underlay_mtu}{carried})",
+            str(mtu),
+            hint="Take the smallest value over all clusters and the fabric between them.",
+            reason="mtu_above_underlay",
+        )
+    if underlay_mtu is None and overlay and mtu > 1500 - overhead:
+        needs = f"mtu {mtu} fits only an underlay of {mtu + overhead} or more on every path between the clusters"
+        return [f"{needs}; underlay_mtu is not set, so this could not be checked."]
+    return []

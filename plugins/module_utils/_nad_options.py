@@ -1,0 +1,114 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of the migration_nad module, and what they mean before any cluster is asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from . import _addresses as addresses
+from ._addresses import AddressPlan, Slice
+from ._argspec import ArgumentSpec, cluster_options
+from ._errors import BadInput
+from ._nad_config import Wanted, check_mtu
+
+SPEC = cluster_options().merge(
+    ArgumentSpec(
+        {
+            "name": {"type": "str", "required": True},
+            "namespace": {"type": "str", "default": "kubevirt"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "bridge": {"type": "str"},
+            "vni": {"type": "int"},
+            "mtu": {"type": "int"},
+            "underlay_mtu": {"type": "int"},
+            "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"], "default": "ipv4"},
+            "range": {"type": "str"},
+            "slot": {"type": "int"},
+            "max_clusters": {"type": "int"},
+            "weights": {"type": "list", "elements": "int"},
+            "range_start": {"type": "str"},
+            "range_end": {"type": "str"},
+            "gateway": {"type": "str"},
+            "reserved": {"type": "list", "elements": "str"},
+            "style": {"type": "str", "choices": ["bounds", "exclude"], "default": "bounds"},
+            "cni_version": {"type": "str", "default": "0.3.1"},
+            "required_addresses": {"type": "int"},
+            "growth": {"type": "int", "default": 0},
+        },
+        mutually_exclusive=(("bridge", "vni"), ("slot", "range_start"), ("slot", "range_end")),
+        required_together=(("slot", "max_clusters"), ("range_start", "range_end")),
+        required_by={"weights": ("slot",)},
+        required_if=(
+            ("state", "present", ("mtu", "range")),
+            ("state", "present", ("bridge", "vni"), True),
+            ("state", "present", ("slot", "range_start"), True),
+        ),
+    )
+)
+
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_BRIDGE = re.compile(r"[^\s/:]{1,15}")
+_CNI_VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
+
+
+def label(name: str, option: str) -> None:
+    """:raises BadInput: for a name that KubeVirt's annotation on its pods cannot carry."""
+    if not _LABEL.fullmatch(name):
+        wanted = f"{option} of at most 63 lower-case letters, digits and '-', not beginning or ending with '-'"
+        hint = "Multus reads it from an annotation and takes no dots there."
+        raise BadInput(wanted, repr(name), hint=hint, reason=f"{option}_invalid")
+
+
+def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
+    """The network that the options describe, and warnings. :raises BadInput: for what cannot work anywhere."""
+    label(params["name"], "name")
+    label(params["namespace"], "namespace")
+    if params["cni_version"] not in _CNI_VERSIONS:
+        raise BadInput(f"cni_version among {', '.join(_CNI_VERSIONS)}", params["cni_version"], reason="cni_version")
+    piece = _slice(params)
+    warnings = check_mtu(
+        params["mtu"],
+        overlay=params["vni"] is not None,
+        version=piece.network.version,
+        underlay_mtu=params["underlay_mtu"],
+        family=params["underlay_address_family"],
+    )
+    if piece.network.is_global:
+        warnings.append(f"range {piece.network} is public address space; hosts of its owner become unreachable.")
+    wanted = Wanted(
+        params["name"],
+        params["namespace"],
+        _bridge(params),
+        params["mtu"],
+        piece,
+        params["style"],
+        params["cni_version"],
+    )
+    return wanted, warnings
+
+
+def _bridge(params: Mapping[str, Any]) -> str:
+    vni, bridge = params["vni"], params["bridge"]
+    if vni is None:
+        if not _BRIDGE.fullmatch(bridge):
+            wanted = "bridge of at most 15 characters without spaces, '/' and ':'"
+            raise BadInput(wanted, repr(bridge), hint="The kernel refuses the name.", reason="bridge_invalid")
+        return str(bridge)
+    if not 1 <= vni <= 16777215:
+        raise BadInput(
+            "vni from 1 to 16777215", str(vni), hint="VXLAN numbers have 24 bits.", reason="vni_out_of_range"
+        )
+    return f"br-hs-{vni}"
+
+
+def _slice(params: Mapping[str, Any]) -> Slice:
+    network = addresses.network(params["range"])
+    kept = addresses.reserved(params["gateway"], params["reserved"] or [], network)
+    if params["slot"] is None:
+        return addresses.between(params["range_start"], params["range_end"], network, kept)
+    weights = tuple(params["weights"] or ())
+    return AddressPlan(network, params["max_clusters"], kept, weights).slice(params["slot"])

@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who else draws addresses from the range on a cluster, and who already has some."""
+
+from __future__ import annotations
+
+import json
+
+from . import _nad_config as cni
+from . import _whereabouts as whereabouts
+from ._checks import Finding
+from ._cluster import Cluster, Object, namespaced_name
+from ._errors import Forbidden, Missing
+from ._nad_config import Wanted
+from ._resources import IP_POOL
+from ._whereabouts import Allocation, Network, Span
+
+
+def allocations(cluster: Cluster, pool: str) -> list[Allocation] | None:
+    """What the pool has given out; ``None`` where the pools cannot be read."""
+    try:
+        pools = cluster.list(IP_POOL)
+    except (Missing, Forbidden):
+        return None
+    found = [item for item in pools if item["metadata"]["name"] == pool]
+    return [each for item in found for each in whereabouts.allocations(item)]
+
+
+def rivals(wanted: Wanted, config: Object, cluster: str, attachments: list[Object]) -> list[Finding]:
+    """Other NADs of the cluster that would give out addresses of this range.
+
+    One that draws from the same pool and stays inside the slice does no harm: so a network is replaced by a new
+    one beside it.
+    """
+    found: list[Finding] = []
+    for other in attachments:
+        if namespaced_name(other) == f"{wanted.namespace}/{wanted.name}":
+            continue
+        for theirs in _with_whereabouts(other):
+            shares_pool = cni.network_name(theirs) == cni.network_name(config)
+            for network, spans in cni.allocatable(theirs):
+                harmless = shares_pool and network == str(wanted.slice.network) and _within(spans, wanted.slice.spans)
+                if not harmless and _touch(spans, wanted.slice.network):
+                    found.append(_rival(wanted, cluster, other, network))
+    return found
+
+
+def _rival(wanted: Wanted, cluster: str, other: Object, network: str) -> Finding:
+    return Finding(
+        "range-overlaps-nad",
+        "error",
+        cluster,
+        wanted.title,
+        f"range {wanted.slice.network} for the migration network alone",
+        f"NetworkAttachmentDefinition {namespaced_name(other)} gives out addresses of {network}",
+        "Both would give one address to different pods: choose another range.",
+    )
+
+
+def _with_whereabouts(attachment: Object) -> list[Object]:
+    """The plugins, of whatever type, that take their addresses from whereabouts."""
+    try:
+        config = json.loads((attachment.get("spec") or {}).get("config") or "{}")
+        plugins = config.get("plugins") or [config]
+        return [plugin for plugin in plugins if plugin.get("ipam", {}).get("type") == "whereabouts"]
+    except (ValueError, AttributeError, TypeError):
+        # Not a CNI configuration: multus cannot attach anything with it.
+        return []
+
+
+def _within(spans: tuple[Span, ...], others: tuple[Span, ...]) -> bool:
+    return all(
+        any(int(other.first) <= int(span.first) and int(span.last) <= int(other.last) for other in others)
+        for span in spans
+    )
+
+
+def _touch(spans: tuple[Span, ...], network: Network) -> bool:
+    return any(
+        span.first.version == network.version
+        and int(span.first) <= int(network.broadcast_address)
+        and int(network.network_address) <= int(span.last)
+        for span in spans
+    )

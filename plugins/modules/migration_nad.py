@@ -1,0 +1,255 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The migration NAD of one cluster."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: migration_nad
+short_description: Manage the NetworkAttachmentDefinition of the migration network on one cluster
+version_added: 1.0.0
+description:
+  - Creates, changes or removes the NAD that gives KubeVirt's pods an interface on the migration network, by the bridge
+    CNI plugin and addresses from whereabouts.
+  - All clusters of a fleet share one O(range). Every cluster has a slot in it, and with it a slice of addresses that
+    nobody else gives out. A slice depends on O(range), O(max_clusters), O(weights) and O(slot) alone, so that adding
+    a cluster moves nobody.
+  - What whereabouts and the bridge plugin ignore in silence is refused aloud, such as bounds outside of the range.
+  - Keys of an existing configuration that this module has no option for are kept, except those with which the
+    network cannot work; these are named and refused.
+  - Running pods keep what they have; see RV(migration_nad.migration_pods_restart_required).
+extends_documentation_fragment:
+  - livemigration.kubevirt.cluster
+  - livemigration.kubevirt.attributes
+  - livemigration.kubevirt.attributes.cluster
+options:
+  name:
+    description:
+      - Name of the NAD, and of the network inside it; lower-case letters, digits and C(-), no dots.
+    type: str
+    required: true
+  namespace:
+    description:
+      - The namespace KubeVirt is installed in.
+    type: str
+    default: kubevirt
+  state:
+    description:
+      - Whether the NAD is there.
+      - V(absent) is refused while a KubeVirt CR names it or a pod uses it; without the NAD whereabouts cannot free the
+        addresses of those pods.
+    type: str
+    choices: [present, absent]
+    default: present
+  bridge:
+    description:
+      - The bridge on the nodes. This or O(vni) is required with O(state=present).
+    type: str
+  vni:
+    description:
+      - Number of the L2VNI whose bridge, C(br-hs-) followed by the number, is to be used.
+    type: int
+  mtu:
+    description:
+      - MTU of the interface in bytes, the same on all clusters; at least 1280 with an IPv6 range.
+      - Too large a value lets connections open and every copy stall, because larger frames are dropped in silence.
+      - Required with O(state=present).
+    type: int
+  underlay_mtu:
+    description:
+      - The smallest MTU in bytes of the network between the nodes of all clusters. When it is set, O(mtu) is checked
+        against it.
+    type: int
+  underlay_address_family:
+    description:
+      - Address family of the VXLAN tunnels, which take 50 bytes over IPv4 and 70 over IPv6 when O(vni) is set.
+    type: str
+    choices: [ipv4, ipv6]
+    default: ipv4
+  range:
+    description:
+      - The range of the whole fleet in CIDR notation without host bits, such as V(192.168.100.0/24).
+      - Its prefix length is what every interface gets, so it must be the same on all clusters.
+      - Of an IPv6 range of V(/64) or larger only the lower half of the first V(/64) is given out.
+      - Required with O(state=present).
+    type: str
+  slot:
+    description:
+      - The number of this cluster in the fleet, from 0 to O(max_clusters) minus 1. It must never change.
+      - This or O(range_start) with O(range_end) is required with O(state=present).
+    type: int
+  max_clusters:
+    description:
+      - For how many clusters the range is divided. Changing it renumbers the fleet.
+      - Without O(weights) the slices are equal blocks, as many as the next power of two.
+    type: int
+  weights:
+    description:
+      - One weight for each of the O(max_clusters) slots, for slices in proportion, such as the numbers of nodes.
+    type: list
+    elements: int
+  range_start:
+    description:
+      - First address of this cluster, in place of O(slot).
+    type: str
+  range_end:
+    description:
+      - Last address of this cluster.
+    type: str
+  gateway:
+    description:
+      - Address of the range that a gateway has. It is kept free, which whereabouts does not do by itself.
+    type: str
+  reserved:
+    description:
+      - Further addresses or networks of the range that no pod may get.
+    type: list
+    elements: str
+  style:
+    description:
+      - How the slice is written down. Both styles give out the same addresses.
+      - V(bounds) sets C(range_start) and C(range_end), V(exclude) excludes the rest of the range.
+    type: str
+    choices: [bounds, exclude]
+    default: bounds
+  cni_version:
+    description:
+      - Version of the CNI specification that the configuration names.
+    type: str
+    default: 0.3.1
+  required_addresses:
+    description:
+      - How many addresses the cluster needs. Left out, they are counted on the cluster - one for every node that runs
+        virt-handler, the replicas of virt-synchronization-controller, one quarter of these for rolling updates, and
+        two for addresses that rebooted nodes keep for a day.
+    type: int
+  growth:
+    description:
+      - Addresses to have in addition, for nodes to come.
+    type: int
+    default: 0
+seealso:
+  - module: livemigration.kubevirt.l2vni
+  - module: livemigration.kubevirt.kubevirt_migrations
+  - module: livemigration.kubevirt.migration_network_info
+author:
+  - The livemigration.kubevirt authors (@livemigration)
+"""
+
+EXAMPLES = r"""
+- name: The migration network of the published procedure on its first cluster
+  livemigration.kubevirt.migration_nad:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration-evpn
+    vni: 666
+    mtu: 1400
+    range: 192.170.10.0/24
+    gateway: 192.170.10.1
+    slot: 0
+    max_clusters: 2
+
+- name: Remove it again
+  livemigration.kubevirt.migration_nad:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration-evpn
+    state: absent
+"""
+
+RETURN = r"""
+actions:
+  description: What was written, or would be in check mode, one sentence each.
+  returned: success
+  type: list
+  elements: str
+migration_nad:
+  description: The network as it is now, or would be in check mode. With O(state=absent) all but the names is empty.
+  returned: success
+  type: dict
+  contains:
+    name: {description: Name of the NAD., type: str, returned: always, sample: migration-evpn}
+    namespace: {description: Its namespace., type: str, returned: always, sample: kubevirt}
+    bridge: {description: Bridge on the nodes., type: str, returned: always, sample: br-hs-666}
+    mtu: {description: MTU in bytes., type: int, returned: always, sample: 1400}
+    range: {description: Range of the fleet., type: str, returned: always, sample: 192.170.10.0/24}
+    slice:
+      description: What this cluster gives out.
+      returned: always
+      type: dict
+      contains:
+        first: {description: Lowest address., type: str, returned: always, sample: 192.170.10.2}
+        last: {description: Highest address., type: str, returned: always, sample: 192.170.10.127}
+        size: {description: "Number of addresses, reserved ones not counted.", type: int, returned: always, sample: 126}
+    pool:
+      description: Name of the IPPool that whereabouts keeps for the range.
+      returned: always
+      type: str
+      sample: 192.170.10.0-24
+    config: {description: The CNI configuration., type: dict, returned: always}
+    changed_allocation:
+      description: Whether pods that start from now on get other addresses than the NAD gave out before.
+      returned: always
+      type: bool
+    out_of_slice:
+      description: Addresses in use that lie outside of the slice; V(null) where the pools cannot be read.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        address: {description: The address., type: str, returned: always}
+        pod: {description: The pod as C(namespace/name)., type: str, returned: always}
+    capacity:
+      description: How many addresses are needed, and why.
+      returned: always
+      type: dict
+      contains:
+        nodes: {description: "Nodes that run, or will run, virt-handler.", type: int, returned: always}
+        sync_replicas: {description: Replicas of virt-synchronization-controller., type: int, returned: always}
+        surge: {description: Pods that a rolling update runs in addition., type: int, returned: always}
+        growth: {description: The option., type: int, returned: always}
+        spare: {description: Addresses that rebooted nodes keep for a day., type: int, returned: always}
+        required: {description: The option O(required_addresses)., type: int, returned: always}
+        needed: {description: The sum., type: int, returned: always}
+        available: {description: Addresses of the slice., type: int, returned: always}
+    migration_pods_restart_required:
+      description: Whether pods run with the NAD as it was before this change.
+      returned: always
+      type: bool
+    pods:
+      description: Those pods as C(namespace/name).
+      returned: always
+      type: list
+      elements: str
+failure:
+  description: Why the module failed.
+  returned: failure
+  type: dict
+  contains:
+    reason:
+      description: One word for programs, such as V(slice_too_small), V(slot_outside_plan) or V(nad_in_use).
+      returned: always
+      type: str
+    wanted: {description: What should have been the case., type: str, returned: always}
+    found: {description: What was the case., type: str, returned: always}
+    cluster: {description: Name of the cluster., type: str, returned: always}
+    object: {description: The object concerned., type: str, returned: always}
+    hint: {description: What to do., type: str, returned: always}
+"""
+
+from ..module_utils import _nad
+from ..module_utils._nad_options import SPEC
+from ..module_utils._runner import Module, run_module
+
+MODULE = Module(name="migration_nad", spec=SPEC, work=_nad.work)
+
+
+def main() -> None:
+    """Run as a module."""
+    run_module(MODULE)
+
+
+if __name__ == "__main__":
+    main()
