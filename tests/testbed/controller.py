@@ -53,6 +53,10 @@ class Controller:
         """
         raise NotImplementedError
 
+    def unready(self) -> str | None:
+        """Why a fresh cluster is not yet as a user expects it; `testbed up` waits for None."""
+        return None
+
     def store(self, key: str) -> Store:
         return self.site.store(key)
 

@@ -81,6 +81,16 @@ RESOURCES: dict[str, Resource] = {
     "migrationpolicies": Resource(
         "migrations.kubevirt.io", "v1alpha1", "migrationpolicies", "MigrationPolicy", namespaced=False
     ),
+    "virtualmachineinstancetypes": Resource(
+        "instancetype.kubevirt.io", "v1beta1", "virtualmachineinstancetypes", "VirtualMachineInstancetype"
+    ),
+    "virtualmachineclusterinstancetypes": Resource(
+        "instancetype.kubevirt.io",
+        "v1beta1",
+        "virtualmachineclusterinstancetypes",
+        "VirtualMachineClusterInstancetype",
+        namespaced=False,
+    ),
     "datavolumes": Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume"),
     "network-attachment-definitions": Resource(
         "k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition"

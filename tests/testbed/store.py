@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable
+from typing import Literal
 
 import aiohttp
 
 from .kube import Api, ApiError, Gone
 from .resources import Object, Objects
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 EventType = Literal["ADDED", "MODIFIED", "DELETED"]
 Listener = Callable[[EventType, Object | None, Object], None]
@@ -71,6 +68,10 @@ class Store:
         )
         ordered = sorted(chosen, key=lambda one: (one[0][0] or "", one[0][1]))
         return [copy.deepcopy(obj) for _key, obj in ordered]
+
+    def keys(self, where: Callable[[Object], bool]) -> Iterable[Key]:
+        """(namespace, name) of what the predicate keeps, without a copy of anything."""
+        return (key for key, obj in self._objects.items() if where(obj))
 
     def subscribe(self, listener: Listener) -> None:
         """Call with every change; what is known already comes first, as ADDED."""
@@ -167,8 +168,3 @@ def _key(obj: Object) -> Key:
 
 def _version(obj: Object) -> str:
     return str(obj["metadata"]["resourceVersion"])
-
-
-def names(objects: Iterable[Object]) -> list[str]:
-    """Their names, for messages and tests."""
-    return [obj["metadata"]["name"] for obj in objects]

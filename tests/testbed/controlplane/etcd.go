@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/embed"
@@ -52,6 +53,7 @@ func etcdConfig(dataDir, clientURL, peerURL string) (*embed.Config, error) {
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
 	config.UnsafeNoFsync = true
 	config.LogLevel = "warn"
+	config.WarningUnaryRequestDuration = 5 * time.Second
 	config.LogOutputs = []string{"stderr"}
 	// A lone member needs no long election: the first leader is up after a tick or two.
 	config.TickMs, config.ElectionMs = 10, 100

@@ -1,0 +1,63 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Custom resource definitions: the hand-written schemas of crds/, installed before anything uses them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .kube import Conflict
+from .resources import Object
+from .site import Site
+
+DIRECTORY = Path(__file__).parent / "crds"
+_KEY = "customresourcedefinitions"
+_SECONDS = 30.0
+# yaml's C parser is ten times faster and comes with every wheel; a build of one's own may lack it.
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load(directory: Path) -> list[Object]:
+    """All documents of the directory's own YAML files (those in directories below belong to simulators)."""
+    found: list[Object] = []
+    for path in sorted(directory.glob("*.yaml")):
+        found += [document for document in yaml.load_all(path.read_text(), Loader=_LOADER) if document]
+    return found
+
+
+async def install(site: Site, directory: Path = DIRECTORY) -> None:
+    """Create them at once and wait until the API server serves each."""
+    wanted = [crd for crd in load(directory) if _belongs(site, crd["spec"]["group"])]
+    await asyncio.gather(*(_create(site, crd) for crd in wanted))
+    names = {crd["metadata"]["name"] for crd in wanted}
+    store = site.store(_KEY)
+
+    def missing() -> list[str]:
+        return sorted(names - {name for _namespace, name in store.keys(where=_established)})
+
+    if not await store.until(lambda: not missing(), _SECONDS):
+        raise TimeoutError(f"{site.name}: not served after {_SECONDS:.0f} s: {', '.join(missing())}")
+
+
+async def _create(site: Site, crd: Object) -> None:
+    try:
+        await site.api("testbed").create(_KEY, crd)
+    except Conflict:
+        return  # another simulator brought it
+
+
+def _belongs(site: Site, group: str) -> bool:
+    if group.endswith("kubevirt.io"):
+        return site.settings.kubevirt
+    if group.endswith("cni.cncf.io"):
+        return site.settings.cni
+    return True
+
+
+def _established(crd: Object) -> bool:
+    conditions = crd.get("status", {}).get("conditions") or []
+    return any(one["type"] == "Established" and one["status"] == "True" for one in conditions)

@@ -1,0 +1,189 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The process behind a bed: it holds the bed's lock, answers the control socket and ends with its clusters."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from .bed import Bed, beds
+from .control import Control
+from .process import tail
+
+_PACKAGE_PARENT = Path(__file__).parent.parent
+
+
+class StartFailed(Exception):
+    """The daemon ended before its clusters were ready; the message is its reason and the end of its log."""
+
+
+class Running(Exception):
+    """Another daemon has the bed's lock."""
+
+
+def log_path(name: str) -> Path:
+    # Beside the directory, which a start wipes.
+    return beds() / f"{name}.log"
+
+
+def lock(name: str) -> IO[str]:
+    """Take the bed's lock for as long as the file is open; the kernel drops it however the holder ends.
+
+    Unlike a pid in a file it cannot be stale, nor belong to another process that got the same number.
+    """
+    beds().mkdir(parents=True, exist_ok=True)
+    held = (beds() / f"{name}.lock").open("w")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise Running(f"bed {name} runs already") from None
+    return held
+
+
+def running(name: str) -> bool:
+    try:
+        lock(name).close()
+    except Running:
+        return True
+    return False
+
+
+def spawn(name: str, clusters: Sequence[str], changes: Sequence[str]) -> None:
+    """Start a daemon of its own session and return once its clusters are ready."""
+    beds().mkdir(parents=True, exist_ok=True)
+    reading, writing = os.pipe()
+    path = os.pathsep.join([str(_PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "testbed", "daemon", "--name", name, "--clusters", ",".join(clusters)]
+    command += ["--report", str(writing), *(f"--set={change}" for change in changes)]
+    with log_path(name).open("w") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            pass_fds=[writing],
+            env=dict(os.environ) | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+        )
+    os.close(writing)
+    try:
+        with os.fdopen(reading) as report:
+            verdict = _follow(report)
+    except BaseException:
+        process.kill()  # its children die with it
+        process.wait()
+        raise
+    if verdict != "ready":
+        process.wait()
+        raise StartFailed(f"bed {name} did not start: {verdict}\nThe end of {log_path(name)}:\n{tail(log_path(name))}")
+
+
+def _follow(report: IO[str]) -> str:
+    """Pass on what the daemon tells on its way; returns "ready", or why it is not."""
+    for line in report:
+        message = json.loads(line)
+        if "verdict" in message:
+            return str(message["verdict"])
+        print(message["progress"], file=sys.stderr, flush=True)
+    return "its process ended"
+
+
+class _Report:
+    """The pipe to whoever waits for the start, and the log."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._pipe = os.fdopen(descriptor, "w") if descriptor is not None else None
+
+    def progress(self, text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+        self._tell({"progress": text})
+
+    def verdict(self, text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+        self._tell({"verdict": text})
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+    def _tell(self, message: dict[str, Any]) -> None:
+        if self._pipe is not None:
+            try:
+                print(json.dumps(message), file=self._pipe, flush=True)
+            except BrokenPipeError:
+                self._pipe = None
+
+
+def serve(name: str, clusters: Sequence[str], changes: Sequence[str], descriptor: int | None) -> int:
+    """The daemon itself; returns its exit code."""
+    report = _Report(descriptor)
+    try:
+        held = lock(name)
+    except Running as error:
+        report.verdict(str(error))
+        return 1
+    with held:
+        return asyncio.run(_serve(Bed(name, changes, report.progress), clusters, report))
+
+
+async def _serve(bed: Bed, clusters: Sequence[str], report: _Report) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    control = Control(bed.directory, verbs(bed, stop))
+    try:
+        await bed.up(clusters)
+        await control.start()
+    except Exception as error:
+        traceback.print_exc()
+        await bed.down()
+        report.verdict(f"{type(error).__name__}: {error}")
+        return 1
+    report.verdict("ready")
+    code = await _until_end(bed, stop)
+    await control.stop()
+    await bed.down()
+    return code
+
+
+async def _until_end(bed: Bed, stop: asyncio.Event) -> int:
+    """Until somebody asks for the end, or a control plane breaks (half a bed would only confuse tests)."""
+    stopped = asyncio.create_task(stop.wait())
+    ended = asyncio.create_task(bed.ended.get())
+    await asyncio.wait([stopped, ended], return_when=asyncio.FIRST_COMPLETED)
+    broken = ended.done() and not stopped.done()
+    if broken:
+        print(f"stopping: {ended.result()}", flush=True)
+    stopped.cancel()
+    ended.cancel()
+    return int(broken)
+
+
+def verbs(bed: Bed, stop: asyncio.Event) -> dict[str, Any]:
+    """What the control socket understands."""
+    return {
+        "status": bed.status,
+        "ready": bed.ready,
+        "add": bed.add,
+        "vm": bed.vm,
+        "user": lambda cluster, name, groups: bed.member(cluster).user(name, groups),
+        "snapshot": lambda cluster, kinds: bed.member(cluster).snapshot(kinds),
+        "fault-set": bed.set_fault,
+        "fault-clear": bed.clear_faults,
+        "fault-list": bed.list_faults,
+        "partition": bed.partition,
+        "heal": bed.heal,
+        "down": stop.set,
+    }
