@@ -12,11 +12,21 @@ from collections.abc import Awaitable, Callable
 
 from ..controller import Controller
 from ..site import Site
+from . import virt_api
+from .handler_node import HandlerNode
+from .handler_vmi import HandlerVmi
+from .vm_controller import VmController
+from .vmi_controller import VmiController
 
 Installer = Callable[[Site], Awaitable[None]]
 
-SIMULATORS: list[type[Controller]] = []
-INSTALLERS: list[Installer] = []
+SIMULATORS: list[type[Controller]] = [
+    HandlerNode,
+    HandlerVmi,
+    VmController,
+    VmiController,
+]
+INSTALLERS: list[Installer] = [virt_api.install]
 
 
 def simulators(site: Site) -> list[Controller]:

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""virt-handler's part for instances that do not migrate: guests start, report and end on their node."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ..controller import Controller, itself, key_of, split_key
+from ..faults import register
+from ..resources import Object
+from . import vmi as it
+from .handler_migratable import conditions, method
+from .handler_node import handler_runs
+from .launcher import interface_name
+from .launcher_end import end_pod
+from .node import DOWN
+
+VMIS = "virtualmachineinstances"
+
+SHUTDOWN = register("guest-shutdown", "a guest shuts itself down", vm="namespace/name, wildcards allowed")
+CRASH = register("guest-crash", "a guest's QEMU process dies", vm="namespace/name, wildcards allowed")
+
+
+class HandlerVmi(Controller):
+    """All virt-handlers of a site, each for the instances of its own node."""
+
+    name = "virt-handler-vmi"
+
+    def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
+        return {VMIS: itself, "pods": self._on_pod, "persistentvolumeclaims": lambda _claim: []}
+
+    async def start(self) -> None:
+        self.site.faults.subscribe(self._on_fault)
+
+    def _on_pod(self, pod: Object) -> Iterable[str]:
+        """A virt-handler that comes up looks at all the guests of its node."""
+        if it.labels(pod).get("kubevirt.io") != "virt-handler":
+            return []
+        node = pod["spec"].get("nodeName")
+        return [key_of(vmi) for vmi in self.store(VMIS).list() if node and it.status(vmi).get("nodeName") == node]
+
+    def _on_fault(self, name: str) -> None:
+        if name in (SHUTDOWN, CRASH, DOWN):
+            for vmi in self.store(VMIS).list():
+                self.enqueue(key_of(vmi))
+
+    async def reconcile(self, key: str) -> float | None:
+        namespace, name = split_key(key)
+        vmi = self.store(VMIS).get(name, namespace)
+        if vmi is None or it.is_final(vmi) or not self._is_mine(vmi):
+            return None
+        if it.phase(vmi) == "Running" and (end := self._end_of_guest(key, vmi)):
+            await self._end(vmi, end)
+        elif it.phase(vmi) in ("Scheduled", "Running") and not it.deleting(vmi):
+            await self._report(vmi)
+        elif it.phase(vmi) == "Scheduled":
+            await self._end(vmi, "Succeeded")
+        return None
+
+    def _is_mine(self, vmi: Object) -> bool:
+        """Receivers and guests that are being copied belong to the migration's part of virt-handler."""
+        if it.is_receiver(vmi) or it.TARGET_NODE_NAME in it.labels(vmi):
+            return False
+        return handler_runs(self.site, it.labels(vmi).get(it.NODE_NAME, ""))
+
+    def _end_of_guest(self, key: str, vmi: Object) -> str:
+        """Why the guest is over: told to stop, shut down by itself, crashed."""
+        if it.deleting(vmi):
+            return "Succeeded"
+        if self.site.faults.take(SHUTDOWN, vm=key) is not None:
+            return "Succeeded"
+        if self.site.faults.take(CRASH, vm=key) is not None:
+            return "Failed"
+        return ""
+
+    async def _end(self, vmi: Object, how: str) -> None:
+        ended = copy.deepcopy(vmi)
+        ended["status"]["phase"] = how
+        await self.site.api("kubevirt-handler").update(VMIS, ended)
+        pod = it.current_pod(vmi, self.store("pods").list(vmi["metadata"]["namespace"]))
+        if pod is not None and not it.deleting(vmi):
+            await end_pod(self.site.api("kubelet"), pod, "Succeeded", self.site.now())
+
+    async def _report(self, vmi: Object) -> None:
+        """Phase and what the guest looks like; one PUT of the whole object, only if something is new."""
+        reported = copy.deepcopy(vmi)
+        it.set_phase(reported, "Running", self.site.now())
+        known = self.store("persistentvolumeclaims").list(vmi["metadata"]["namespace"])
+        report_guest(reported, {claim["metadata"]["name"]: claim for claim in known}, self.site.now())
+        if reported != vmi:
+            await self.site.api("kubevirt-handler").update(VMIS, reported)
+
+
+def report_guest(vmi: Object, claims: Mapping[str, Object], now: str) -> None:
+    """What virt-handler says of a guest that runs on its node, after a start as after a move."""
+    status = vmi["status"]
+    if found := interfaces(vmi):
+        status["interfaces"] = found
+    status.setdefault("selinuxContext", "none")
+    status.setdefault("guestOSInfo", {})
+    status.setdefault("migrationMethod", method(vmi, claims))
+    for condition in conditions(vmi, claims):
+        it.update_condition(vmi, condition | {"lastTransitionTime": now})
+
+
+def interfaces(vmi: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """From the domain; a guest without an agent tells no more."""
+    spec = vmi["spec"]
+    networks = {network["name"]: network for network in spec.get("networks") or []}
+    found = []
+    for interface in spec["domain"]["devices"].get("interfaces") or []:
+        name = interface["name"]
+        entry = {"infoSource": "domain", "mac": interface.get("macAddress") or _made_up_mac(vmi, name), "name": name}
+        secondary = "multus" in networks.get(name, {})
+        found.append(entry | {"podInterfaceName": interface_name(name) if secondary else "eth0"})
+    return found
+
+
+def _made_up_mac(vmi: Mapping[str, Any], name: str) -> str:
+    """Stable over the life of the guest, wherever it runs: of the firmware's id, which moves with it."""
+    seed = vmi["spec"]["domain"].get("firmware", {}).get("uuid", vmi["metadata"]["uid"])
+    digest = hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
+    return "02:" + ":".join(digest[place : place + 2] for place in range(0, 10, 2))

@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON patches as KubeVirt's controllers write them: every change guarded by a test of the value it replaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..kube import Api, ApiError, Conflict
+from ..resources import Object
+
+Patch = list[Object]
+
+
+def escape(key: str) -> str:
+    """A key as one step of a JSON pointer."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def add(path: str, value: Any) -> Patch:
+    """Unguarded; replaces what is there."""
+    return [{"op": "add", "path": path, "value": value}]
+
+
+def test(path: str, value: Any) -> Patch:
+    return [{"op": "test", "path": path, "value": value}]
+
+
+def change(path: str, old: Any, new: Any) -> Patch:
+    """Nothing when equal; None stands for absent on either side."""
+    if old == new:
+        return []
+    if old is None:
+        return add(path, new)
+    if new is None:
+        return [*test(path, old), {"op": "remove", "path": path}]
+    return [*test(path, old), {"op": "replace", "path": path, "value": new}]
+
+
+async def apply(api: Api, key: str, obj: Object, patch: Patch) -> None:
+    """Patch unless there is nothing to do; a test that fails is a Conflict: somebody wrote in between."""
+    if not patch:
+        return
+    meta = obj["metadata"]
+    try:
+        await api.patch(key, meta["name"], patch, namespace=meta.get("namespace"))
+    except ApiError as error:
+        if error.status == 422 and not error.reason:
+            raise Conflict(error.status, error.reason, error.message) from error
+        raise
