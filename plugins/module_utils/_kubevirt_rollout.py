@@ -124,7 +124,7 @@ def _addresses(seen: Seen) -> Verdict:
     """KubeVirt falls back to the pod network in silence, so the addresses are compared with the pods' own."""
     texts = kv.sync_addresses(seen.kubevirt)
     if not kv.gate_on(seen.kubevirt):
-        return Verdict(not texts, f"synchronizationAddresses are still {', '.join(texts)}")
+        return Verdict(False, f"synchronizationAddresses are still {', '.join(texts)}") if texts else Verdict(True)
     if not texts:
         return Verdict(False, "synchronizationAddresses are empty (no leader yet)")
     controllers = [pod for pod in seen.pods if pod.component == kv.SYNC_CONTROLLER]

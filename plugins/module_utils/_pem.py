@@ -52,10 +52,6 @@ class Bundle:
     certificates: tuple[Certificate, ...] = ()
     unreadable: int = 0
 
-    def find(self, fingerprint: str) -> Certificate | None:
-        """The certificate of that fingerprint."""
-        return next((each for each in self.certificates if each.fingerprint == fingerprint), None)
-
     def __contains__(self, fingerprint: object) -> bool:
         return any(each.fingerprint == fingerprint for each in self.certificates)
 

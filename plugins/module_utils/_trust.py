@@ -34,6 +34,7 @@ def work(job: Job) -> Result:
     exchange = Exchange(job, pair, present)
     if job.check_mode:
         done = plan(job, pair, present)
+        job.apply(done)
         warnings = [f"{side.cluster}: {reason}; its CA may change" for side, reason in _unsettled(pair)]
     else:
         done, pair, warnings = *exchange.run(), []
