@@ -46,6 +46,7 @@ class MemoryCluster:
         stored = copy.deepcopy(body) | {"kind": resource.kind, "apiVersion": resource.api_version}
         stored["metadata"]["resourceVersion"] = str(next(self._versions))
         same = old is not None and old.get("spec") == stored.get("spec")
+        stored["metadata"].setdefault("uid", f"uid-{resource.plural}-{metadata['name']}-on-{self.name}")
         generation = (old or {}).get("metadata", {}).get("generation", 0)
         stored["metadata"]["generation"] = generation if same else generation + 1
         self.objects[key] = stored
@@ -93,7 +94,14 @@ class MemoryCluster:
         return self.put(resource, merged(old, body))
 
     def replace(self, resource: Resource, body: Object, *, dry_run: bool = False) -> Object:
-        raise NotImplementedError
+        metadata = body["metadata"]
+        old = self.get(resource, metadata["name"], metadata.get("namespace"))
+        if old is None:
+            raise Missing("to replace", "none", self.name, f"{resource.kind} {metadata['name']}", "", "not_found")
+        if metadata.get("resourceVersion") != old["metadata"]["resourceVersion"]:
+            raise Conflict("to replace", "it changed", self.name, f"{resource.kind} {metadata['name']}")
+        self._wrote("replace", resource, metadata["name"])
+        return self.put(resource, body)
 
     def delete(
         self,
@@ -173,6 +181,9 @@ def job(clusters: dict[str, Any], clock: Ticking, params: dict[str, Any], *, che
 
 
 def _selected(body: Object, selector: str) -> bool:
-    match = re.fullmatch(r"(\S+) in \(([^)]*)\)", selector)
     labels = body["metadata"].get("labels") or {}
+    if "=" in selector:
+        name, _, value = selector.partition("=")
+        return bool(labels.get(name) == value)
+    match = re.fullmatch(r"(\S+) in \(([^)]*)\)", selector)
     return match is None or labels.get(match[1]) in match[2].split(",")

@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options as values: they compose, and neither side of two falls back to the environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._argspec import (
+    ArgumentSpec,
+    cluster_options,
+    source_and_target,
+)
+
+
+def keys(options: dict[str, dict[str, Any]]) -> set[str]:
+    found = {key for option in options.values() for key in option}
+    return found.union(*(keys(option["options"]) for option in options.values() if "options" in option))
+
+
+def test_specs_merge_with_their_rules() -> None:
+    one = ArgumentSpec({"a": {}}, mutually_exclusive=(("a", "b"),), required_by={"a": ("b",)})
+    other = ArgumentSpec({"b": {}}, required_if=(("b", 1, ("a",)),))
+    both = one.merge(other)
+    assert both.options.keys() == {"a", "b"}
+    assert both.rules() == {
+        "mutually_exclusive": (("a", "b"),),
+        "required_together": (),
+        "required_one_of": (),
+        "required_if": (("b", 1, ("a",)),),
+        "required_by": {"a": ("b",)},
+    }
+
+
+def test_an_option_stands_in_one_spec_only() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        ArgumentSpec({"a": {}}).merge(ArgumentSpec({"a": {}}))
+
+
+def test_one_cluster_takes_the_environment_and_two_do_not() -> None:
+    assert "env" in keys(cluster_options().options)
+    assert "env" not in keys(source_and_target().options)
+    assert all(option["required"] for option in source_and_target().options.values())
