@@ -65,9 +65,9 @@ class Fleet:
     def step(self) -> None:
         """KubeVirt on the target: a receiver gets a VMI that waits."""
         body = self.target.get(VM, "vm-1", "default")
-        if self.receives and body and body["spec"]["runStrategy"] == "WaitAsReceiver":
-            if self.target.get(VMI, "vm-1", "default") is None:
-                self.target.put(VMI, here("vm-1", status={"phase": "WaitingForSync"}))
+        waiting = self.receives and body and body["spec"]["runStrategy"] == "WaitAsReceiver"
+        if waiting and self.target.get(VMI, "vm-1", "default") is None:
+            self.target.put(VMI, here("vm-1", status={"phase": "WaitingForSync"}))
 
     def run(self, *, check_mode: bool = False, **params: Any) -> Object:
         defaults = {"name": "vm-1", "namespace": "default", "state": "present", "wait_timeout": 5}
