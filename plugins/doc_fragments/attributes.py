@@ -22,7 +22,8 @@ attributes:
     support: full
 """
 
-    CLUSTER = r"""
+    # Not CLUSTER: Ansible takes attributes.cluster for the fragment cluster.
+    ACTION_GROUP = r"""
 attributes:
   action_group:
     description: Use C(group/livemigration.kubevirt.cluster) in C(module_defaults) to set the connection once.

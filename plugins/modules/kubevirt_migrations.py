@@ -25,7 +25,7 @@ author:
 extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
-  - livemigration.kubevirt.attributes.cluster
+  - livemigration.kubevirt.attributes.action_group
   - livemigration.kubevirt.kubevirt_limits
 options:
   state:

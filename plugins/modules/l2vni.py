@@ -22,7 +22,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.wait
   - livemigration.kubevirt.attributes
-  - livemigration.kubevirt.attributes.cluster
+  - livemigration.kubevirt.attributes.action_group
 options:
   name:
     description:

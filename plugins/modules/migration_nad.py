@@ -23,7 +23,7 @@ description:
 extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
-  - livemigration.kubevirt.attributes.cluster
+  - livemigration.kubevirt.attributes.action_group
 options:
   name:
     description:
