@@ -1,0 +1,29 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A call of kubevirt_migrations on a simulated site."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _kubevirt_migrations as work
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._kubevirt_settings import BY_OPTION
+from unit.kubevirt_site import Site
+from unit.memory_cluster import Ticking, job
+
+GATE = "DecentralizedLiveMigration"
+ON = {"developerConfiguration": {"featureGates": ["Sidecar", GATE]}, "migrations": {"network": "migration-evpn"}}
+
+
+def run(site: Site, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+    defaults = dict.fromkeys(BY_OPTION) | {
+        "state": "present",
+        "namespace": None,
+        "name": None,
+        "decentralized": None,
+        "reset": None,
+        "allow_during_migrations": False,
+        "wait_timeout": 60,
+    }
+    call = job({"cluster": site.cluster}, Ticking(site.step), defaults | params, check_mode=check_mode)
+    return {"told": call.tell, **work.work(call)}
