@@ -24,7 +24,7 @@ class Settings:
     openperouter: bool = True
     """OpenPERouter is installed."""
     l2vni_shape: str = "A"
-    """Which of the three L2VNI API shapes OpenPERouter has: A, B or C."""
+    """Which L2VNI API shape OpenPERouter has: A (v0.0.5), B (v0.2.0), B1 (v0.1.0) or C (after v0.2.0)."""
     cni: bool = True
     """multus and whereabouts are installed."""
     pod_cidr: str = ""
@@ -48,8 +48,16 @@ class Settings:
     """Until a new synchronization leader takes the lease of one that vanished (15 s in reality)."""
     sync_seconds: float = 0.01
     """One message between synchronization controllers."""
+    sync_lag_seconds: float = 0.03
+    """How far the caches of a synchronization controller are behind the API server."""
+    sync_patience: float = 1.0
+    """Scale of its pauses and time-outs, and of a source's wait for the target: 0.1 is ten times faster."""
     copy_seconds: float = 1.0
     """The copy of a guest's memory and disks."""
+    handler_seconds: float = 0.15
+    """One round of virt-handler with the launcher of a guest that moves (0.5 s in reality)."""
+    launcher_exit_seconds: float = 0.8
+    """From the end of a guest that moved or crashed to the end of its launcher pod."""
 
     def change(self, name: str, value: str) -> None:
         """Set a field from text, in the field's own type."""

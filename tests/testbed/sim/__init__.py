@@ -12,21 +12,40 @@ from collections.abc import Awaitable, Callable
 
 from ..controller import Controller
 from ..site import Site
-from . import virt_api
+from . import kubevirt_admission, kubevirt_install, node, virt_api
+from .handler_migration_source import HandlerMigrationSource
+from .handler_migration_target import HandlerMigrationTarget
 from .handler_node import HandlerNode
 from .handler_vmi import HandlerVmi
+from .kubelet import Kubelet
+from .node import NodeHeartbeat
+from .synchronization_leader import SynchronizationLeader
+from .virt_operator import VirtOperator
 from .vm_controller import VmController
 from .vmi_controller import VmiController
+from .vmim_controller import VmimController
 
 Installer = Callable[[Site], Awaitable[None]]
 
 SIMULATORS: list[type[Controller]] = [
+    NodeHeartbeat,
+    Kubelet,
+    VirtOperator,
     HandlerNode,
     HandlerVmi,
     VmController,
     VmiController,
+    VmimController,
+    SynchronizationLeader,
+    HandlerMigrationSource,
+    HandlerMigrationTarget,
 ]
-INSTALLERS: list[Installer] = [virt_api.install]
+INSTALLERS: list[Installer] = [
+    node.install,
+    kubevirt_admission.install,
+    virt_api.install,
+    kubevirt_install.install,
+]
 
 
 def simulators(site: Site) -> list[Controller]:

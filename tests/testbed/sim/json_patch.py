@@ -11,6 +11,9 @@ from ..resources import Object
 
 Patch = list[Object]
 
+# All the API server says of a patch whose test does not hold; its own validation errors read otherwise.
+_TEST_FAILED = "the server rejected our request due to an error in our request"
+
 
 def escape(key: str) -> str:
     """A key as one step of a JSON pointer."""
@@ -37,14 +40,14 @@ def change(path: str, old: Any, new: Any) -> Patch:
     return [*test(path, old), {"op": "replace", "path": path, "value": new}]
 
 
-async def apply(api: Api, key: str, obj: Object, patch: Patch) -> None:
-    """Patch unless there is nothing to do; a test that fails is a Conflict: somebody wrote in between."""
+async def apply(api: Api, key: str, obj: Object, patch: Patch) -> Object:
+    """The object patched, itself when there is nothing to do; a failed test is a Conflict: somebody wrote in between."""
     if not patch:
-        return
+        return obj
     meta = obj["metadata"]
     try:
-        await api.patch(key, meta["name"], patch, namespace=meta.get("namespace"))
+        return await api.patch(key, meta["name"], patch, namespace=meta.get("namespace"))
     except ApiError as error:
-        if error.status == 422 and not error.reason:
+        if error.status == 422 and _TEST_FAILED in error.message:
             raise Conflict(error.status, error.reason, error.message) from error
         raise

@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A guest that is being copied, as the handlers of both sides see it, and the faults that can befall it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..faults import register
+from ..resources import Object
+from . import multus
+from . import vmi as it
+
+if TYPE_CHECKING:
+    from ..site import Site
+
+_VM = "namespace/name, wildcards allowed"
+COPY_FAILURE = register(
+    "copy-failure",
+    "the copy breaks and the guest stays where it is; set it on the source's cluster",
+    vm=_VM,
+    after="seconds into the copy, its half without",
+    reason="what QEMU says",
+    target="dies: the target's launcher ends too (as without), survives: its guest goes on and runs on both sides",
+)
+COPY_SECONDS = register(
+    "copy-seconds", "the copy takes that long; set it on the source's cluster", vm=_VM, seconds="how long"
+)
+TARGET_DEATH = register(
+    "target-launcher-death", "the launcher pod that a guest is to arrive in dies; on the target's cluster", vm=_VM
+)
+HANDLER_ADDRESS = register(
+    "handler-address",
+    "virt-handler tells its peers an address that is not its own; on the target's cluster",
+    node="name of the node, wildcards allowed",
+    address="what it tells",
+)
+TUNNEL_BLOCKED = register(
+    "tunnel-blocked",
+    "virt-handler reaches no peer's migration ports; on the source's cluster",
+    vm=_VM,
+    peer="name of the other cluster, wildcards allowed",
+)
+
+REFUSED = (
+    "Live migration failed error encountered during MigrateToURI3 libvirt api call: virError(Code=38, Message='{}')"
+)
+ABORTED = "Live migration aborted"
+
+State = Literal["incoming", "running", "crashed"]
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the launcher notes about a migration beside its domain; timestamps as the VMI shows them."""
+
+    uid: str
+    start: str = ""
+    end: str = ""
+    mode: str = ""
+    failed: bool = False
+    abort_status: str = ""
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Guest:
+    """The domain on the target, from the moment the source connects."""
+
+    state: State = "incoming"
+    progress: Progress = field(default_factory=lambda: Progress(""))
+
+    @property
+    def active(self) -> bool:
+        return self.state == "running"
+
+
+def is_done(vmi: Mapping[str, Any]) -> bool:
+    """Ended, and it is known how."""
+    state = it.migration_state(vmi)
+    return bool(state.get("endTimestamp")) and bool(state.get("completed") or state.get("failed"))
+
+
+def needs_finalization(vmi: Mapping[str, Any]) -> bool:
+    state = it.migration_state(vmi)
+    ended = state.get("startTimestamp") and state.get("endTimestamp")
+    return bool(ended) and not (state.get("completed") or state.get("failed"))
+
+
+def aborting(vmi: Mapping[str, Any]) -> bool:
+    return bool(it.migration_state(vmi).get("abortRequested")) and not is_done(vmi)
+
+
+def handler_address(site: Site, node: str) -> str:
+    """Where the virt-handler of a node listens: the first global address of migration0, else its pod's own."""
+    fault = site.faults.get(HANDLER_ADDRESS, node=node)
+    if fault is not None and "address" in fault:
+        return str(fault["address"])
+    pod = handler_pod(site, node)
+    if pod is None:
+        return ""
+    for address in multus.addresses(pod, "migration0"):
+        if not ipaddress.ip_address(address).is_link_local:
+            return address
+    return str(it.status(pod).get("podIP", ""))
+
+
+def handler_pod(site: Site, node: str) -> Object | None:
+    def is_it(pod: Object) -> bool:
+        return it.labels(pod).get("kubevirt.io") == "virt-handler" and pod["spec"].get("nodeName") == node
+
+    found = site.store("pods").list("kubevirt", lambda pod: is_it(pod) and it.phase(pod) == "Running")
+    return next((pod for pod in found if not it.deleting(pod)), None)
