@@ -39,6 +39,8 @@ SIMULATORS: list[type[Controller]] = [
     SynchronizationLeader,
     HandlerMigrationSource,
     HandlerMigrationTarget,
+    openperouter.Nodemarker,
+    openperouter.NodeAgent,
 ]
 INSTALLERS: list[Installer] = [
     node.install,
