@@ -102,4 +102,22 @@ RESOURCES: dict[str, Resource] = {
     "l2vnis": Resource("openpe.openperouter.github.io", "v1alpha1", "l2vnis", "L2VNI"),
     "l3vnis": Resource("openpe.openperouter.github.io", "v1alpha1", "l3vnis", "L3VNI"),
     "underlays": Resource("openpe.openperouter.github.io", "v1alpha1", "underlays", "Underlay"),
+    "l3vpns": Resource("openpe.openperouter.github.io", "v1alpha1", "l3vpns", "L3VPN"),
+    "routernodeconfigurationstatuses": Resource(
+        "openpe.openperouter.github.io",
+        "v1alpha1",
+        "routernodeconfigurationstatuses",
+        "RouterNodeConfigurationStatus",
+    ),
+    # OpenPERouter renamed its group; both can be on one cluster.
+    "network-l2vnis": Resource("network.openperouter.io", "v1alpha1", "l2vnis", "L2VNI"),
+    "network-l3vnis": Resource("network.openperouter.io", "v1alpha1", "l3vnis", "L3VNI"),
+    "network-l3vpns": Resource("network.openperouter.io", "v1alpha1", "l3vpns", "L3VPN"),
+    "network-underlays": Resource("network.openperouter.io", "v1alpha1", "underlays", "Underlay"),
+    "network-routernodeconfigurationstatuses": Resource(
+        "network.openperouter.io",
+        "v1alpha1",
+        "routernodeconfigurationstatuses",
+        "RouterNodeConfigurationStatus",
+    ),
 }

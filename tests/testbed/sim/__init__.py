@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from ..controller import Controller
 from ..site import Site
-from . import kubevirt_admission, kubevirt_install, node, virt_api
+from . import kubevirt_admission, kubevirt_install, node, openperouter, virt_api
 from .handler_migration_source import HandlerMigrationSource
 from .handler_migration_target import HandlerMigrationTarget
 from .handler_node import HandlerNode
@@ -43,6 +43,7 @@ SIMULATORS: list[type[Controller]] = [
     openperouter.NodeAgent,
 ]
 INSTALLERS: list[Installer] = [
+    openperouter.install,
     node.install,
     kubevirt_admission.install,
     virt_api.install,
