@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import datetime
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any  # a method is called list
 
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import (
     Event,
@@ -129,7 +130,7 @@ class MemoryCluster:
 
     def list_version(
         self, resource: Resource, namespace: str | None = None, name: str | None = None, labels: str = ""
-    ) -> tuple[list[Object], str]:
+    ) -> tuple[builtins.list[Object], str]:
         raise NotImplementedError
 
     def allowed(self, verb: str, resource: Resource, namespace: str | None = None) -> bool:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     BadInput,
@@ -59,7 +61,7 @@ def test_writes_nothing_when_nothing_differs_in_meaning(site: Site) -> None:
 
 
 def test_check_mode_writes_nothing_and_says_the_same(site: Site) -> None:
-    wish = {"decentralized": True, "network": "migration-evpn"}
+    wish: dict[str, Any] = {"decentralized": True, "network": "migration-evpn"}
     told = run(site, check_mode=True, **wish)
     assert (told["changed"], site.cluster.writes) == (True, [])
     assert told["kubevirt_migrations"]["network"] == "migration-evpn"

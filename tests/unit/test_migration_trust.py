@@ -255,9 +255,9 @@ def test_warns_of_a_full_bundle(source: Site, target: Site) -> None:
 HOURS = st.integers(0, 167)
 
 
-def kept(own: float, entries: list[float], overlap: float, now: float) -> list[float]:
+def kept(own: int, entries: list[int], overlap: int, now: float) -> list[int]:
     """KubeVirt's own rule (v1.9.0), as ages at ``now`` hours from the start; newest first."""
-    result: list[float] = []
+    result: list[int] = []
     for place, age in enumerate(sorted(entries)):
         before = own if place == 0 else sorted(entries)[place - 1]
         if before + now > overlap:
