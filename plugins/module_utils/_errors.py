@@ -10,6 +10,7 @@ and the runner alone decides how an error reaches the user.
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 
 @dataclasses.dataclass
@@ -34,6 +35,8 @@ class MigrationError(Exception):
     def __post_init__(self) -> None:
         Exception.__init__(self, self.wanted, self.found)
         self.reason = self.reason or _snake(type(self).__name__)
+        # What a module knows in spite of the error: the runner returns these keys with it.
+        self.result: dict[str, Any] = {}
 
     def __str__(self) -> str:
         where = " ".join(part for part in (self.cluster, self.object) if part)

@@ -125,6 +125,8 @@ def _verdict(situation: Situation, wish: Wish) -> str:
     reason = _ended(situation)
     if wish.state == "absent":
         reason = "cancelled"
+    elif not reason and situation.rejected:
+        reason = f"a write was refused: {situation.rejected}"
     elif not reason and misdirected(situation, wish.network):
         reason = misdirected(situation, wish.network)
     elif not reason and complaint is not None and complaint.stopping and situation.grace_over:

@@ -108,6 +108,12 @@ def read_gate(kubevirt: Object) -> bool:
     return GATE in (developer.get("featureGates") or []) or bool(read_addresses(kubevirt))
 
 
+def read_settings(kubevirt: Object) -> Mapping[str, Any]:
+    """The settings of migrations; the target's count."""
+    configuration = (kubevirt.get("spec") or {}).get("configuration") or {}
+    return configuration.get("migrations") or {}
+
+
 def read_addresses(kubevirt: Object) -> tuple[str, ...]:
     """``status.synchronizationAddresses``, verbatim."""
     return tuple(str(found) for found in (kubevirt.get("status") or {}).get("synchronizationAddresses") or [])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from . import _attempt as attempt
 from ._cluster import Object
@@ -136,6 +136,7 @@ class Side:
     """One cluster as far as the VM is concerned.
 
     :param known: nothing on this side was read later than it should have been; otherwise nothing is decided on it.
+    :param settings: ``spec.configuration.migrations`` of KubeVirt.
     :param handlers: addresses of the virt-handlers for migrations.
     :param nodes: names of the nodes, empty when they could not be read.
     """
@@ -152,6 +153,7 @@ class Side:
     addresses: tuple[str, ...] = ()
     known: bool = True
     trouble: str = ""
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     handlers: frozenset[str] = frozenset()
     nodes: frozenset[str] = frozenset()
 
@@ -190,6 +192,7 @@ class Situation:
     :param overdue: the deadline of the present stage has passed.
     :param grace_over: the present trouble (see ``_move_trouble``) has lasted longer than the user allows.
     :param seconds: how long the present stage has lasted, for messages.
+    :param rejected: an API server refused a write of this attempt for good, in its words.
     """
 
     source: Side
@@ -197,6 +200,7 @@ class Situation:
     overdue: bool = False
     grace_over: bool = False
     seconds: float = 0.0
+    rejected: str = ""
 
     @property
     def attempt(self) -> str:

@@ -1,0 +1,218 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The loop around ``decide``: look, decide, do one thing, until there is nothing left to decide.
+
+It reacts to events and never polls for progress. What rests on proof is decided a second time on what both API
+servers say at that moment; only then it is written or reported.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from ._decide import decide
+from ._errors import Conflict, Indeterminate, MigrationError
+from ._feed import Feed, Target
+from ._job import Job
+from ._move_observe import Lookout, key_of, passing
+from ._move_options import Patience
+from ._move_report import Journal
+from ._move_stage import WORDS, Stage, copy_seconds, stage_of
+from ._move_steps import Finish, Step, Stop, Wait, Wish, Write
+from ._move_trouble import trouble
+from ._move_undo import sights
+from ._plan import Change, write
+from ._situation import Side, Situation
+from ._wait import Clock
+
+Follow = Callable[[Sequence[Target], Clock], contextlib.AbstractContextManager[Feed]]
+
+_TICK = 0.5
+"""Seconds after which deadlines are looked at again although nothing has happened."""
+
+_HEARTBEAT = 10.0
+"""Seconds of silence after which both sides are read directly: a dead connection looks just like silence."""
+
+_FIRST_LIST = 15.0
+_RESEND = 5.0
+_LONGEST_PAUSE = 2.0
+
+
+@dataclasses.dataclass(slots=True)
+class Ending:
+    """How a move ended, and what it did."""
+
+    step: Finish | Stop
+    situation: Situation
+    stage: Stage
+    changes: list[Change]
+    warnings: list[str]
+
+
+class Move:
+    """One call of the module at work. Holds nothing that a repeat would need."""
+
+    def __init__(self, job: Job, lookout: Lookout, wish: Wish, patience: Patience, follow: Follow = Feed) -> None:
+        self._job, self._lookout, self._wish, self._patience, self._follow = job, lookout, wish, patience, follow
+        self._clock = job.clock
+        self.journal = Journal(self._clock.now())
+        self._stage, self._since = Stage.RECEIVE, self._clock.now()
+        self._complaint, self._complained = "", self._clock.now()
+        self._situation: Situation | None = None
+        self._told = ""
+        self._deleted: dict[str, float] = {}
+        self._changes: list[Change] = []
+        self._warnings: list[str] = []
+        self._rejected = ""
+        self._pause = 0.0
+        self._direct = False
+        self._quiet_since = self._clock.now()
+
+    def run(self) -> Ending:
+        """Move until there is nothing left to do, or nothing that may be done."""
+        try:
+            step = self._decide(self._lookout.now())
+            if isinstance(step, Finish | Stop):
+                return self._end(step)
+            with self._follow(self._lookout.targets(), self._clock) as feed:
+                feed.ready(_FIRST_LIST)
+                return self._end(self._work(feed))
+        except MigrationError as error:
+            if self._situation is None or not (self._changes or self._situation.attempt):
+                raise
+            return self._end(self._lost(error))
+
+    def _work(self, feed: Feed) -> Finish | Stop:
+        while True:
+            step = self._next(feed)
+            match step:
+                case Wait():
+                    self._wait(feed, step)
+                case Write():
+                    end = self._write(feed, step)
+                    if end is not None:
+                        return end
+                case Finish() | Stop():
+                    return step
+
+    def _next(self, feed: Feed) -> Step:
+        """The next step; one that rests on proof is taken from what the API servers say right now."""
+        silent = self._clock.now() - self._quiet_since >= _HEARTBEAT
+        if not (self._direct or silent):
+            step = self._decide(self._lookout.watched(feed))
+            if isinstance(step, Wait) or (isinstance(step, Write) and not step.proven):
+                return step
+        self._direct, self._quiet_since = False, self._clock.now()
+        return self._decide(self._lookout.now())
+
+    def _decide(self, sides: tuple[Side, Side]) -> Step:
+        self._situation = self._assess(*sides)
+        self.journal.see(self._situation, self._elapsed())
+        return decide(self._situation, self._wish)
+
+    def _assess(self, source: Side, target: Side) -> Situation:
+        """The situation with its times: only this run knows how long it has been looking at it."""
+        bare, now = Situation(source, target), self._clock.now()
+        stage = stage_of(bare) if source.known and target.known else self._stage
+        if stage is not self._stage or not self.journal.stages:
+            self._stage, self._since = stage, now
+            self.journal.enter(source.name, stage, self._clock.wall(), self._elapsed())
+        complaint = trouble(bare)
+        kind = complaint.kind if complaint is not None and complaint.stopping else ""
+        if kind != self._complaint:
+            self._complaint, self._complained = kind, now
+        lasted = now - self._since
+        grace = self._patience.grace
+        return Situation(
+            source,
+            target,
+            overdue=lasted >= self._deadline(bare),
+            grace_over=bool(kind and now - self._complained >= grace) or (stage is Stage.UNDO and lasted >= grace),
+            seconds=lasted,
+            rejected=self._rejected,
+        )
+
+    def _deadline(self, situation: Situation) -> float:
+        vmi = situation.source.vmi or situation.target.vmi
+        settings = situation.target.settings
+        return self._patience.of(self._stage, copy_seconds(vmi.raw, settings) if vmi else 0.0)
+
+    def _wait(self, feed: Feed, step: Wait) -> None:
+        self._tell(f"{WORDS[step.stage]}, waiting for {step.what}")
+        before = self._clock.now()
+        if feed.wait(_TICK):
+            self._quiet_since = self._clock.now()
+        self.journal.waited += self._clock.now() - before
+
+    def _write(self, feed: Feed, step: Write) -> Finish | Stop | None:
+        change = step.change
+        key, place = self._lookout.place(change.cluster)
+        metadata = (change.before or {}).get("metadata") or {}
+        uid = str(metadata.get("uid", ""))
+        if change.verb == "delete" and self._clock.now() - self._deleted.get(uid, -_RESEND) < _RESEND:
+            # Sent already; the watch has not shown it yet.
+            before = self._clock.now()
+            feed.wait(0.1)
+            self.journal.waited += self._clock.now() - before
+            return None
+        self._tell(change.sentence())
+        try:
+            returned = write(change, place.cluster)
+        except MigrationError as error:
+            return self._refused(step, error)
+        self._pause = 0.0
+        if change.verb == "delete":
+            self._deleted[uid] = self._clock.now()
+        elif returned is not None and "deletionTimestamp" not in metadata:
+            feed.note(f"{key}/{key_of(change.ref.resource)}", returned)
+        self._changes.append(change)
+        self._warnings += step.warnings
+        self.journal.prove(step.proof)
+        self.journal.wrote(change.cluster, change.sentence(), self._clock.wall(), self._elapsed())
+        return step.then
+
+    def _refused(self, step: Write, error: MigrationError) -> Finish | Stop | None:
+        """A write that failed: try again while the stage lasts, else give the attempt up."""
+        situation = self._situation
+        begun = bool(situation and situation.attempt)
+        last = step.stage in (Stage.UNDO, Stage.FINISH)
+        if passing(error) and not (situation and situation.overdue):
+            # It may have been done all the same: look before it is tried again.
+            self._direct = True
+            self._tell(f"trying again: {error}")
+            if not isinstance(error, Conflict):
+                self._pause = min(_LONGEST_PAUSE, self._pause * 2 or 0.1)
+            self._clock.sleep(self._pause or 0.02)
+            return None
+        if begun and not last:
+            self._rejected = str(error)
+            return None
+        return self._lost(error) if begun else Stop("refused", error)
+
+    def _lost(self, error: MigrationError) -> Stop:
+        """An attempt is open and cannot be carried on."""
+        hint = f"{error.hint} Nothing is touched any more; run again to carry on from here.".strip()
+        why = Indeterminate(error.wanted, error.found, error.cluster, error.object, hint)
+        why.__cause__ = error
+        return Stop("indeterminate", why, tuple(sights(self._situation)) if self._situation else ())
+
+    def _end(self, step: Finish | Stop) -> Ending:
+        if self._situation is None:
+            raise RuntimeError("a move ends after it has looked")
+        self.journal.prove(step.proof)
+        outcome = step.outcome if isinstance(step, Finish) else f"{step.outcome}: {step.why.found}"
+        self._tell(outcome)
+        warnings = [*self._warnings, *step.warnings]
+        return Ending(step, self._situation, self._stage, self._changes, warnings)
+
+    def _elapsed(self) -> float:
+        return self._clock.now() - self.journal.began
+
+    def _tell(self, what: str) -> None:
+        """One line a change."""
+        if what != self._told:
+            self._told = what
+            self._job.tell(f"{self._lookout.source.vm}: {self._elapsed():.1f} s: {what}")
