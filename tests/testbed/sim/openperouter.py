@@ -77,7 +77,7 @@ def _template(name: str, shape: Release) -> Object:
 class Nodemarker(Controller):
     """Gives every node its number, from which router id and tunnel endpoint are made."""
 
-    name: ClassVar[str] = "openperouter-nodemarker"
+    name: ClassVar[str] = "openperouter-marker"
     workers: ClassVar[int] = 1
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
@@ -101,7 +101,7 @@ def _index(node: Object) -> int | None:
 class NodeAgent(Controller):
     """Reports what each node could not provision, from the release on that can."""
 
-    name: ClassVar[str] = "openperouter-controller"
+    name: ClassVar[str] = "openperouter-agent"
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         if not self.site.settings.openperouter:

@@ -13,7 +13,8 @@ from .openperouter_checks import Overlay, early, early_vrfs, late
 from .openperouter_shape import Release, release, spec_of
 
 _PATH = "/validate-openperouter-io-v1alpha1-"
-_IDENTITY = "openperouter-nodemarker"
+# A client certificate carries the name, in at most 64 characters.
+_IDENTITY = "openperouter-webhook"
 CONFIGURATION = "openpe-validating-webhook-configuration"
 
 
