@@ -95,11 +95,16 @@ class Site:
             await session.close()
 
     def _session(self, name: str) -> aiohttp.ClientSession:
-        context = self.authority.client_context(name, ["system:masters"])
+        # A common name holds 64 characters; that of some service accounts is longer, so all are impersonated.
+        context = self.authority.client_context("testbed", ["system:masters"])
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=context, limit=0),
             timeout=aiohttp.ClientTimeout(total=60),
-            headers={"User-Agent": f"{name.rpartition(':')[2]}/testbed"},
+            headers={
+                "User-Agent": f"{name.rpartition(':')[2]}/testbed",
+                "Impersonate-User": name,
+                "Impersonate-Group": "system:masters",
+            },
             read_bufsize=_LONGEST_LINE,
         )
         self._sessions.append(session)
