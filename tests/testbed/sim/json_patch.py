@@ -41,7 +41,7 @@ def change(path: str, old: Any, new: Any) -> Patch:
 
 
 async def apply(api: Api, key: str, obj: Object, patch: Patch) -> Object:
-    """The object patched, itself when there is nothing to do; a failed test is a Conflict: somebody wrote in between."""
+    """The object patched, itself when nothing is to do; a failed test is a Conflict: somebody wrote in between."""
     if not patch:
         return obj
     meta = obj["metadata"]

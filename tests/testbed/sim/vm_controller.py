@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..controller import Controller, itself, key_of, owner, split_key
-from ..kube import ApiError, Conflict
+from ..kube import ApiError, Conflict, NotFound
 from ..resources import Object
+from . import json_patch
 from . import vmi as it
 from .vm_controller_disks import Disks
 from .vm_controller_revision import Revisions
@@ -78,6 +79,12 @@ class VmController(Controller):
         return [key_of(vm) for vm in self.store(VMS).list(meta["namespace"]) if self.disks.uses(vm, meta["name"])]
 
     async def reconcile(self, key: str) -> float | None:
+        try:
+            return await self._reconcile(key)
+        except NotFound:
+            return None  # gone since the cache was told; the next event says so
+
+    async def _reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
         vm = self.store(VMS).get(name, namespace)
         if vm is None:
@@ -147,11 +154,8 @@ class VmController(Controller):
         return await self._patch_finalizers(VMS, vm, [*it.finalizers(vm), it.VM_FINALIZER])
 
     async def _patch_finalizers(self, kind: str, obj: Object, wanted: list[str]) -> Object:
-        known, path = it.finalizers(obj), "/metadata/finalizers"
-        test = [{"op": "test", "path": path, "value": known}] if known else []
-        patch = [*test, {"op": "add", "path": path, "value": wanted}]
-        meta = obj["metadata"]
-        return await self.api.patch(kind, meta["name"], patch, meta["namespace"])
+        patch = json_patch.change("/metadata/finalizers", it.finalizers(obj) or None, wanted)
+        return await json_patch.apply(self.api, kind, obj, patch)
 
     async def _act(self, key: str, vm: Object, vmi: Object | None, decision: Decision) -> Object:
         match decision.action:
@@ -238,11 +242,7 @@ class VmController(Controller):
         changed = copy.deepcopy(vm)
         set_status(changed, seen, strategy, datetime.now(UTC))
         if changed["status"] != it.status(vm):
-            try:
-                await self.api.update_status(VMS, changed)
-            except ApiError as failed:
-                if failed.status != 404:
-                    raise
+            await self.api.update_status(VMS, changed)
         if vmi is not None and it.finalizers(vmi) and (it.is_final(vmi) or _dropped_receiver(vmi)):
             kept = [one for one in it.finalizers(vmi) if one != it.VM_FINALIZER]
             if kept != it.finalizers(vmi):

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..kube import Api, Conflict
 from ..resources import Object
+from . import json_patch
 from . import vmi as it
 
 _PREFIX = "revision-start-vm-"
@@ -52,10 +53,7 @@ class Revisions:
         if revision is None or revision["data"]["spec"].get("template") != vm["spec"]["template"]:
             return
         notes = it.annotated(vmi) | {it.VM_GENERATION: str(meta["generation"])}
-        patch = [
-            {"op": "test", "path": "/metadata/annotations", "value": it.annotated(vmi)},
-            {"op": "replace", "path": "/metadata/annotations", "value": notes},
-        ]
-        fresh = await self._api.patch("virtualmachineinstances", meta["name"], patch, meta["namespace"])
+        patch = json_patch.change("/metadata/annotations", it.annotated(vmi) or None, notes)
+        fresh = await json_patch.apply(self._api, "virtualmachineinstances", vmi, patch)
         vmi.clear()
         vmi.update(fresh)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ..controller import Controller, itself, key_of, owner, split_key
-from ..kube import ApiError, Conflict
+from ..kube import ApiError, Conflict, NotFound
 from ..resources import Object
 from . import json_patch, launcher
 from . import vmi as it
@@ -60,6 +60,12 @@ class VmiController(Controller):
         return [key_of(vmi) for vmi in known if meta["name"] in claims(vmi["spec"]).values()]
 
     async def reconcile(self, key: str) -> float | None:
+        try:
+            return await self._reconcile(key)
+        except NotFound:
+            return None  # gone since the cache was told; the next event says so
+
+    async def _reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
         vmi = self.store(VMIS).get(name, namespace)
         if vmi is None:
