@@ -21,8 +21,7 @@ description:
     target VM gets the run strategy that the source had, and both migration objects are removed.
   - A move that fails is cancelled from the source and ends as C(rolled_back) once the guest is proven to be on the
     source and nowhere else. Whatever is not certain ends as C(indeterminate); nothing is touched any more then.
-  - A call that is interrupted anywhere can be repeated and carries on where it stood. A guest that has already moved is
-    no change.
+  - A call that is interrupted anywhere can be repeated and carries on where it stood.
   - Nothing that may hold the guest is ever deleted, started or stopped. While a cluster does not answer, nothing is
     written on the other one either.
 options:
@@ -47,8 +46,8 @@ options:
   state:
     description:
       - V(migrated) moves the guest.
-      - V(prepared) stops before anything of the source changes but a mark; the receiver listens, and V(migrated) carries
-        on from there.
+      - V(prepared) stops before anything of the source changes but a mark; the receiver listens, and V(migrated)
+        carries on from there.
       - V(absent) cancels an open move and removes what belongs to it. A guest that has arrived meanwhile is not moved
         back; the move is finished instead.
     type: str
@@ -176,12 +175,8 @@ EXAMPLES = r"""
 
 - name: Give the move of vm-1 up
   livemigration.kubevirt.vmim_crosscluster:
-    source:
-      cluster_name: cluster-a
-      kubeconfig: "{{ kubeconfigs['cluster-a'] }}"
-    target:
-      cluster_name: cluster-b
-      kubeconfig: "{{ kubeconfigs['cluster-b'] }}"
+    source: "{{ cluster_a }}"
+    target: "{{ cluster_b }}"
     name: vm-1
     namespace: default
     state: absent
@@ -226,25 +221,12 @@ vmim_crosscluster:
       elements: str
       sample: ["cluster-b: its migrationState says completed and not failed"]
     timeline:
-      description: What happened when, in the order in which it was seen.
+      description:
+        - What happened when, in the order in which it was seen.
+        - Each has C(cluster), C(what) (the migration objects C(send) and C(receive), C(stage) or C(write)), C(event),
+          C(at) (the object's time, or else this machine's) and C(seconds) since the beginning of the call.
       type: list
       elements: dict
-      contains:
-        cluster:
-          description: The cluster.
-          type: str
-        what:
-          description: V(send) and V(receive) are the migration objects, V(stage) and V(write) are the module's own.
-          type: str
-        event:
-          description: The phase, the stage or the write.
-          type: str
-        at:
-          description: The time the object tells, or else the time of this machine.
-          type: str
-        seconds:
-          description: When it was seen, in seconds since the beginning of the call.
-          type: float
     durations:
       description: Whose time it was.
       type: dict
@@ -253,48 +235,22 @@ vmim_crosscluster:
           description: The whole call.
           type: float
         kubevirt_seconds:
-          description: The part in which there was nothing to do but to wait for KubeVirt.
+          description: The part in which there was only KubeVirt to wait for.
           type: float
         overhead_seconds:
-          description: The rest, which is what the module adds.
+          description: The rest, which the module adds.
           type: float
         copy_seconds:
-          description: From the beginning to the end of the copy, in whole seconds as KubeVirt tells them.
+          description: The copy, in whole seconds as KubeVirt tells them.
           type: float
     source:
-      description: The source side at the end.
+      description:
+        - The source side at the end, C(cluster), C(name), C(namespace), whether it answered (C(known)), C(vm), C(vmi),
+          C(migrations) and C(pods), each with names, phases and run strategies.
       type: dict
-      contains: &side
-        cluster:
-          description: Name of the cluster.
-          type: str
-        name:
-          description: Name of the VM.
-          type: str
-        namespace:
-          description: Namespace of the VM.
-          type: str
-        known:
-          description: Whether the cluster answered to the last.
-          type: bool
-        vm:
-          description: UID, run strategy and status of the VM.
-          type: dict
-        vmi:
-          description: UID, phase and node of the VMI, and whether its last migration is completed or failed.
-          type: dict
-        migrations:
-          description: Name and phase of the VM's migration objects.
-          type: list
-          elements: dict
-        pods:
-          description: Name, phase and node of the VM's launcher pods.
-          type: list
-          elements: dict
     target:
-      description: The target side at the end.
+      description: The target side at the end, with the same keys.
       type: dict
-      contains: *side
     findings:
       description: What was found wrong before the first write.
       type: list
