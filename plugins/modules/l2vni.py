@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: l2vni
 short_description: Manage an L2VNI of OpenPERouter on one cluster
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Creates, changes or removes one L2VNI, the layer-2 overlay segment that can carry live migrations between clusters.
   - OpenPERouter has three incompatible shapes of the L2VNI under one kind and version. The shape is read from the
@@ -159,6 +159,11 @@ actions:
   type: list
   elements: str
   sample: ["cluster-a: create L2VNI openperouter-system/migration: VNI 666 on bridge br-hs-666"]
+diff:
+  description: The L2VNI before and after each write.
+  returned: always
+  type: list
+  elements: dict
 l2vni:
   description: The network as it is now, or would be in check mode.
   returned: success

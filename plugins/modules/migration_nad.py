@@ -9,7 +9,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: migration_nad
 short_description: Manage the NetworkAttachmentDefinition of the migration network on one cluster
-version_added: 1.0.0
+version_added: 0.1.0
 description:
   - Creates, changes or removes the NAD that gives KubeVirt's pods an interface on the migration network, by the bridge
     CNI plugin and addresses from whereabouts.
@@ -162,9 +162,14 @@ EXAMPLES = r"""
 RETURN = r"""
 actions:
   description: What was written, or would be in check mode, one sentence each.
-  returned: success
+  returned: always
   type: list
   elements: str
+diff:
+  description: The NAD before and after each write.
+  returned: always
+  type: list
+  elements: dict
 migration_nad:
   description: The network as it is now, or would be in check mode. With O(state=absent) all but the names is empty.
   returned: success
