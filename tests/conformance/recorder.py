@@ -111,8 +111,9 @@ class Recorder:
     def _get(self, site: str, path: str, *, watch: bool) -> urllib3.BaseHTTPResponse:
         api: client.ApiClient = self._apis[site]
         pool: Any = api.rest_client.pool_manager
-        headers: dict[str, Any] = {"Accept": "application/json"}
-        api.update_params_for_auth(headers, [], ["BearerToken"])
+        headers = {"Accept": "application/json"}
+        if token := api.configuration.get_api_key_with_prefix("authorization"):
+            headers["Authorization"] = token
         timeout = urllib3.Timeout(connect=5, read=None if watch else 10)
         url = api.configuration.host + path
         answer: urllib3.BaseHTTPResponse = pool.request(
