@@ -88,7 +88,9 @@ def wait_for(
             found = f"after {seconds:g} s: {verdict.reason}"
             raise DeadlineExceeded(expected, found, cluster, object, hint)
         if verdict.reason != told:
-            tell(f"{cluster} {object}: {elapsed:.0f} s, waiting for {expected}: {verdict.reason}")
+            if not told:
+                tell(f"{cluster}: waiting for {expected} ({object})")
+            tell(f"{cluster}: {elapsed:.0f} s, {verdict.reason}")
             told = verdict.reason
         clock.sleep(min(step, max(0.0, seconds - elapsed)))
         step = min(pause, step * 2)
