@@ -12,7 +12,7 @@ from typing import Any
 from . import _kubevirt as kv
 from . import _kubevirt_rollout as rollout
 from ._cluster import Cluster, Object
-from ._errors import BadInput, Busy, Conflict, Missing
+from ._errors import BadInput, Busy, Conflict, Missing, ServerTrouble, Unreachable
 from ._job import Job, Result
 from ._kubevirt_settings import Wanted, differences, drops_peers, patch, validate, validate_for
 from ._plan import Plan, merge, merged, plan_of
@@ -20,7 +20,7 @@ from ._resources import KUBEVIRT, NAD
 from ._wait import Verdict
 
 _TRIES = 5
-"""How often a write is computed anew because somebody else wrote in between."""
+"""How often a write is computed anew, because somebody else wrote in between or it was not answered."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _FIXED = {6: (1, 6, 6), 7: (1, 7, 4), 8: (1, 8, 4)}
@@ -48,24 +48,28 @@ def write(job: Job, step: Wanted, kubevirt: Object) -> tuple[Plan, Object]:
     """Write what differs; the plan, and the CR as it is then (in check mode: as it would be).
 
     The patch is valid for one version of the CR only. When somebody else was faster it is computed anew, so
-    that nobody's change is lost.
+    that nobody's change is lost. An attempt without an answer may have been carried out: then nothing differs any
+    more at the next one, and it counts. Worst case about 4 s of pauses.
     """
-    tries = 0
+    tries, sent = 0, Plan()
     while True:
         validate_for(step, kubevirt, job.cluster.name)
         body = patch(step, kubevirt)
         change = merge(job.cluster, KUBEVIRT, kubevirt, body, f"{differences(body)} differ from what is wanted")
         if change is None:
-            return Plan(), kubevirt
+            return sent, kubevirt
         _refuse_foreign(job.cluster, kubevirt, differences(body))
         _refuse_busy(job)
         plan = plan_of([change])
         try:
             return plan, job.apply(plan).get(change.ref) or merged(kubevirt, body)
-        except Conflict:
+        except (Conflict, Unreachable, ServerTrouble) as error:
             tries += 1
             if tries == _TRIES:
                 raise
+            if not isinstance(error, Conflict):
+                sent = plan
+                job.clock.sleep(1.0)
             kubevirt = kv.find(job.cluster, kv.namespace_of(kubevirt), kubevirt["metadata"]["name"])
 
 

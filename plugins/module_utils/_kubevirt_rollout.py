@@ -18,9 +18,9 @@ from ._sync_address import parse
 from ._wait import Clock, Tell, Verdict, wait_for
 
 HINT = (
-    "Look at the pods of virt-handler and virt-synchronization-controller in KubeVirt's namespace: a pod stuck in"
-    " ContainerCreating has a NAD that cannot be attached or a full address pool, a virt-handler that crashes has"
-    " migration0 without an address. Run again to go on waiting."
+    "Look at virt-operator's log and at the pods of virt-handler and virt-synchronization-controller in KubeVirt's"
+    " namespace: a pod stuck in ContainerCreating has a NAD that cannot be attached or a full address pool, a"
+    " virt-handler that crashes has migration0 without an address. Run again to go on waiting."
 )
 
 
@@ -56,8 +56,12 @@ def read(cluster: Cluster, namespace: str, name: str) -> Seen:
 
 
 def verdict(seen: Seen) -> Verdict:
-    """Whether the CR's network and gate are in force on every pod, the addresses included."""
-    for part in (kv.settled(seen.kubevirt), _handler(seen), _sync(seen), *(_pod(seen, pod) for pod in seen.pods)):
+    """Whether the CR's network and gate are in force on every pod, the addresses included.
+
+    The first reason is the most telling one: what a pod or workload lacks says more than what its operator does.
+    """
+    parts = (_handler(seen), _sync(seen), *(_pod(seen, pod) for pod in seen.pods), kv.settled(seen.kubevirt))
+    for part in parts:
         if not part.done:
             return _with_pods(part, seen)
     return _addresses(seen)
@@ -76,7 +80,7 @@ def wait(cluster: Cluster, namespace: str, name: str, *, seconds: float, clock: 
         seconds=seconds,
         clock=clock,
         tell=tell,
-        expected="the migration settings on every virt-handler and synchronization pod",
+        expected="the migration settings in force on every pod",
         cluster=cluster.name,
         object=f"KubeVirt {namespace}/{name}",
         hint=HINT,

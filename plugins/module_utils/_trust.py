@@ -11,7 +11,7 @@ from . import _kubevirt as kv
 from . import _pem as pem
 from . import _trust_side as sides
 from ._cluster import Cluster, Object
-from ._errors import BadInput, Busy, Conflict
+from ._errors import BadInput, Busy, Conflict, ServerTrouble, Unreachable
 from ._job import Job, Result
 from ._plan import Change, Plan, create, merge, plan_of
 from ._resources import CONFIG_MAP
@@ -101,11 +101,19 @@ class Exchange:
         return Verdict(False, "; ".join(self._missing(side, peer) for side, peer in open_ones))
 
     def _write(self, wanted: Plan) -> None:
-        self._job.apply(wanted)
         for change in wanted.changes:
-            place = (change.cluster, str(change.ref))
-            self.repeats += place in self._done
-            self._done.setdefault(place, change)
+            try:
+                self._job.apply(Plan((change,)))
+            except (Unreachable, ServerTrouble):
+                # Without an answer it may have been carried out: the next look will tell.
+                self._note(change)
+                raise
+            self._note(change)
+
+    def _note(self, change: Change) -> None:
+        place = (change.cluster, str(change.ref))
+        self.repeats += place in self._done
+        self._done.setdefault(place, change)
 
     def _reached(self, side: Side, peer: Side) -> bool:
         if self._present:

@@ -18,7 +18,12 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster im
     Object,
     Resource,
 )
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Conflict, Missing
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
+    Conflict,
+    Missing,
+    ServerTrouble,
+    Unreachable,
+)
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._job import Job
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._plan import merged
 
@@ -34,6 +39,8 @@ class MemoryCluster:
         self.writes: list[str] = []
         self.before_write: Callable[[], None] | None = None
         self.unknown: set[str] = set()
+        self.lose_answers = 0
+        self.refusals = 0
         self._versions = itertools.count(1000)
 
     def uid(self) -> str:
@@ -92,7 +99,11 @@ class MemoryCluster:
         if version not in (None, old["metadata"]["resourceVersion"]):
             self.writes.pop()
             raise Conflict("to change", "it changed", self.name, f"{resource.kind} {namespace}/{name}")
-        return self.put(resource, merged(old, body))
+        result = self.put(resource, merged(old, body))
+        if self.lose_answers:
+            self.lose_answers -= 1
+            raise Unreachable("an answer", "the connection was cut", self.name)
+        return result
 
     def replace(self, resource: Resource, body: Object, *, dry_run: bool = False) -> Object:
         metadata = body["metadata"]
@@ -147,6 +158,9 @@ class MemoryCluster:
         hook, self.before_write = self.before_write, None
         if hook:
             hook()
+        if self.refusals:
+            self.refusals -= 1
+            raise ServerTrouble("to write", "failed calling webhook", self.name, reason="webhook_down")
         self.writes.append(f"{verb} {resource.kind} {name}")
 
 

@@ -12,6 +12,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors imp
     Conflict,
     DeadlineExceeded,
     Missing,
+    ServerTrouble,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
     DAEMON_SET,
@@ -76,7 +77,7 @@ def test_waits_for_an_unfinished_rollout_though_nothing_is_to_be_written(site: S
     result = run(site, decentralized=True, network="migration-evpn")
     assert not result["changed"]
     assert result["kubevirt_migrations"]["settled"]
-    assert any("virt-operator works on generation 2 (done: 1)" in line for line in result["told"])
+    assert any("waiting for the migration settings in force on every pod" in line for line in result["told"])
     checked = run(site, decentralized=True, check_mode=True)
     assert "warnings" not in checked
 
@@ -157,8 +158,10 @@ def test_finds_the_cr_by_itself_or_by_name(site: Site) -> None:
 
 def test_the_deadline_says_what_is_missing(site: Site) -> None:
     site.frozen = True
-    with pytest.raises(DeadlineExceeded, match=r"virt-operator works on generation 2 \(done: 1\)"):
+    with pytest.raises(DeadlineExceeded, match="there is no Deployment virt-synchronization-controller yet"):
         run(site, decentralized=True)
+    with pytest.raises(DeadlineExceeded, match=r"virt-operator works on generation 3 \(done: 1\)"):
+        run(site, decentralized=False, bandwidth_per_migration="1Mi")
 
 
 def test_the_deadline_names_the_pod_that_does_not_start(site: Site) -> None:
@@ -171,3 +174,19 @@ def test_the_deadline_names_the_pod_that_does_not_start(site: Site) -> None:
     site.edit(DAEMON_SET, "virt-handler", {"status": {"numberReady": 1}})
     with pytest.raises(DeadlineExceeded, match=r"1 of 2 pods ready; virt-handler-2 on .*no address left"):
         run(site)
+
+
+def test_a_write_whose_answer_is_lost_counts_as_made(site: Site) -> None:
+    site.cluster.lose_answers = 1
+    result = run(site, decentralized=True)
+    assert result["changed"]
+    assert len(result["actions"]) == 1
+    assert site.cluster.writes == ["patch KubeVirt kubevirt"]
+
+
+def test_a_webhook_that_is_down_for_a_moment_is_waited_for(site: Site) -> None:
+    site.cluster.refusals = 3
+    assert run(site, decentralized=True)["changed"]
+    site.cluster.refusals = 9
+    with pytest.raises(ServerTrouble, match="webhook"):
+        run(site, decentralized=False)

@@ -170,6 +170,13 @@ def test_somebody_else_at_the_same_time_is_no_failure(source: Site, target: Site
     assert len(result["actions"]) == 2
 
 
+def test_a_write_whose_answer_is_lost_counts_as_made(source: Site, target: Site) -> None:
+    target.cluster.lose_answers = 1
+    result = run(source, target)
+    assert trusted(source, target)
+    assert len(result["actions"]) == 2
+
+
 def test_the_deadline_says_who_has_not_taken_in_what(source: Site, target: Site) -> None:
     source.frozen = True
     with pytest.raises(DeadlineExceeded, match="cluster-a has not taken in the CA of cluster-b"):
