@@ -19,6 +19,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -61,8 +62,8 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
         with self._task_environment():
             validator = ArgumentSpecValidator(ansible_options(module.spec.options), **module.spec.rules())
             validation = validator.validate(dict(self._task.args))
-            if validation.error_messages:
-                raise AnsibleActionFail("; ".join(validation.error_messages))
+            if validation.errors:
+                raise AnsibleActionFail(_refusal(name, validation.errors[0]))
             result, error = outcome(
                 module, validation.validated_parameters, check_mode=self._task.check_mode, tell=self._tell
             )
@@ -90,3 +91,9 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
             os.environ.clear()
             os.environ.update(before)
             forget_keys()
+
+
+def _refusal(name: str, error: Exception) -> str:
+    """What a module's own process says about its options."""
+    unsupported = f"Unsupported parameters for ({name}) module: " if isinstance(error, UnsupportedError) else ""
+    return f"{unsupported}{error}"
