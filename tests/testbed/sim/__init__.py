@@ -12,13 +12,14 @@ from collections.abc import Awaitable, Callable
 
 from ..controller import Controller
 from ..site import Site
-from . import kubevirt_admission, kubevirt_install, node, openperouter, virt_api
+from . import kubevirt_admission, kubevirt_install, node, openperouter, storage, virt_api
 from .handler_migration_source import HandlerMigrationSource
 from .handler_migration_target import HandlerMigrationTarget
 from .handler_node import HandlerNode
 from .handler_vmi import HandlerVmi
 from .kubelet import Kubelet
 from .node import NodeHeartbeat
+from .storage import Cdi, Provisioner
 from .synchronization_leader import SynchronizationLeader
 from .virt_operator import VirtOperator
 from .vm_controller import VmController
@@ -30,6 +31,8 @@ Installer = Callable[[Site], Awaitable[None]]
 SIMULATORS: list[type[Controller]] = [
     NodeHeartbeat,
     Kubelet,
+    Provisioner,
+    Cdi,
     VirtOperator,
     HandlerNode,
     HandlerVmi,
@@ -47,6 +50,7 @@ INSTALLERS: list[Installer] = [
     node.install,
     kubevirt_admission.install,
     virt_api.install,
+    storage.install,
     kubevirt_install.install,
 ]
 
