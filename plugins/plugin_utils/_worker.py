@@ -62,7 +62,7 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
         with self._task_environment():
             validator = ArgumentSpecValidator(ansible_options(module.spec.options), **module.spec.rules())
             validation = validator.validate(dict(self._task.args))
-            if validation.errors:
+            if validation.error_messages:
                 raise AnsibleActionFail(_refusal(name, validation.errors[0]))
             result, error = outcome(
                 module, validation.validated_parameters, check_mode=self._task.check_mode, tell=self._tell
