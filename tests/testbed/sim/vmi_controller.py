@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 VMIS = "virtualmachineinstances"
 _RETRY = 1.0
+_LOOK_AGAIN = 10.0
+"""Seconds until an interface nobody reported is looked for once more."""
 
 
 class VmiController(Controller):
@@ -88,7 +90,9 @@ class VmiController(Controller):
         except LookupError as missing:
             error, reason = str(missing.args[0]), "FailedPvcNotFound"
         await self._write(vmi, self._seen(vmi, pod, pods, error, reason))
-        return _RETRY if error else None
+        if error:
+            return _RETRY
+        return _LOOK_AGAIN if it.has_condition(vmi, "MigrationRequired", "False") else None
 
     async def _sync(self, key: str, vmi: Object, pod: Object | None, pods: list[Object]) -> Object | None:
         if it.deleting(vmi):

@@ -7,12 +7,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from ..resources import Object
 from . import json_patch
 from . import vmi as it
 from .launcher import MEMORY_OVERHEAD
+
+_INTERFACE_GRACE_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ def _move_on(old: Object, new: Object, seen: Seen, now: str) -> None:
         case "Scheduled":
             _from_scheduled(old, new, seen)
         case "Running":
-            _from_running(old, new, seen)
+            _from_running(old, new, seen, now)
         case "WaitingForSync":
             _from_waiting(old, new, seen, now)
         case _:
@@ -127,13 +130,39 @@ def _from_scheduled(old: Object, new: Object, seen: Seen) -> None:
     _note_volumes(new, seen)
 
 
-def _from_running(old: Object, new: Object, seen: Seen) -> None:
+def _from_running(old: Object, new: Object, seen: Seen, now: str) -> None:
     if seen.pod is None:
         new["status"]["phase"] = "Failed"
     elif it.phase(seen.pod) == "Succeeded" and it.is_decentralized(old) and it.migration_completed(old):
         new["status"]["phase"] = "Succeeded"
     else:
         _note_volumes(new, seen)
+        if not it.is_migrating(old):
+            _note_missing_interfaces(new, now)
+
+
+def _note_missing_interfaces(new: Object, now: str) -> None:
+    """A further network that virt-handler does not report (yet) is taken for one that was plugged in: its pod lacks it.
+
+    So a guest that has just arrived is marked for a moment; were it for longer, it would be migrated once more.
+    """
+    spec, kind = new["spec"], "MigrationRequired"
+    further = {network["name"] for network in spec.get("networks") or [] if "multus" in network}
+    wanted = {one["name"] for one in spec["domain"]["devices"].get("interfaces") or []} & further
+    if wanted <= {one.get("name") for one in it.status(new).get("interfaces") or []}:
+        it.remove_condition(new, kind)
+        return
+    known = it.condition(new, kind)
+    if known is None:
+        pending = it.make_condition(kind, "False", now, reason="AutoMigrationPending", probed=False)
+        it.update_condition(new, pending)
+    elif known["status"] == "False" and _seconds(known["lastTransitionTime"], now) > _INTERFACE_GRACE_SECONDS:
+        overdue = it.make_condition(kind, "True", now, reason="AutoMigrationDueToLiveUpdate", probed=False)
+        it.update_condition(new, overdue)
+
+
+def _seconds(since: str, now: str) -> float:
+    return (datetime.fromisoformat(now) - datetime.fromisoformat(since)).total_seconds()
 
 
 def _from_waiting(old: Object, new: Object, seen: Seen, now: str) -> None:
