@@ -73,10 +73,10 @@ class Control:
         return {"result": result}
 
 
-def call(directory: Path, verb: str, seconds: float = 120.0, **arguments: Any) -> Any:
+def call(directory: Path, verb: str, *, patience: float = 120.0, **arguments: Any) -> Any:
     """Ask the daemon whose state is in a directory; BedError with its words when it cannot."""
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.settimeout(seconds)
+        connection.settimeout(patience)
         try:
             descriptor = os.open(directory, os.O_RDONLY)
             try:
@@ -90,7 +90,7 @@ def call(directory: Path, verb: str, seconds: float = 120.0, **arguments: Any) -
             with connection.makefile("rb") as stream:
                 line = stream.readline()
         except TimeoutError as error:
-            raise BedError(f"the bed in {directory} did not answer {verb!r} within {seconds:.0f} s") from error
+            raise BedError(f"the bed in {directory} did not answer {verb!r} within {patience:.0f} s") from error
     if not line:
         raise NoBed(f"the bed in {directory} ended while it was asked {verb!r}; see {directory / 'bed.log'}")
     answer = json.loads(line)
