@@ -54,9 +54,7 @@ class Recorder:
         self._closing = False
         self._wanted = wanted
         self._apis = {site: config.new_client_from_config(str(path)) for site, path in kubeconfigs.items()}
-        self._jobs = [
-            (site, kind, PATHS[kind].format(ns=namespace)) for site in kubeconfigs for kind in kinds
-        ]
+        self._jobs = [(site, kind, PATHS[kind].format(ns=namespace)) for site in kubeconfigs for kind in kinds]
 
     def __enter__(self) -> Recorder:
         for site, kind, path in self._jobs:
@@ -74,9 +72,7 @@ class Recorder:
         for api in self._apis.values():
             api.close()
 
-    def until(
-        self, test: Callable[[list[Row]], bool], seconds: float, what: str = "what was waited for"
-    ) -> None:
+    def until(self, test: Callable[[list[Row]], bool], seconds: float, what: str = "what was waited for") -> None:
         """Block until `test(rows)` holds; fail with `what` and the last rows after `seconds`."""
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -85,6 +81,13 @@ class Recorder:
                 if left <= 0 or not self._changed.wait(left):
                     last = "\n".join(json.dumps(each)[:300] for each in self.rows[-8:])
                     raise AssertionError(f"not seen within {seconds} s: {what}; last rows:\n{last}")
+
+    def quiet(self, seconds: float, within: float = 60.0) -> None:
+        """Block until nothing changed for so many seconds: whoever acted has come to rest."""
+        deadline = time.monotonic() + within
+        with self._changed:
+            while self._changed.wait(seconds):
+                assert time.monotonic() < deadline, f"no {seconds} s without a change within {within} s"
 
     def _list(self, site: str, kind: str, path: str) -> str:
         answer = json.loads(self._get(site, path, watch=False).data)

@@ -49,9 +49,7 @@ def _kubevirt(obj: Object) -> Row:
         "observedGeneration": status.get("observedGeneration"),
         "generations": [pair for pair in generations if pair[0] in _INTERESTING_GENERATIONS],
         "addresses": status.get("synchronizationAddresses"),
-        "conditions": sorted(
-            [c["type"], c["status"], c.get("reason", "")] for c in status.get("conditions", [])
-        ),
+        "conditions": sorted([c["type"], c["status"], c.get("reason", "")] for c in status.get("conditions", [])),
     }
 
 

@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the user did while the site recordings were made, step by step, on the two clusters of a bed."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from conformance.recorder import Recorder
+from conformance.rows import fingerprints
+from conformance.site_story import KINDS, wanted
+from cryptography import x509
+
+if TYPE_CHECKING:
+    from testbed.testing import Client, TestBed
+
+KUBEVIRT = "kubevirt"
+NETWORK = "migration-evpn"
+GATE = "DecentralizedLiveMigration"
+_SLICES = {"a": ("192.170.10.2", "192.170.10.127"), "b": ("192.170.10.128", "192.170.10.254")}
+_SECONDS = 90.0
+_REST = 1.5
+
+Object = dict[str, Any]
+
+
+class Sites:
+    """Sites a and b of the recordings."""
+
+    def __init__(self, bed: TestBed) -> None:
+        self.clients: dict[str, Client] = {
+            site: cluster.client for site, cluster in zip("ab", bed.clusters.values(), strict=True)
+        }
+        self._kubeconfigs = {
+            site: cluster.kubeconfig for site, cluster in zip("ab", bed.clusters.values(), strict=True)
+        }
+
+    def recorder(self) -> Recorder:
+        return Recorder(self._kubeconfigs, KINDS, KUBEVIRT, wanted)
+
+    def turn_gate_on(self, site: str) -> None:
+        """The state both recordings' first lines show, and the network definitions."""
+        self._define_network(site)
+        self.configure(site, {"developerConfiguration": {"featureGates": [GATE], "useEmulation": True}})
+        self.settle(site)
+
+    def configure(self, site: str, configuration: Object) -> None:
+        patch = {"spec": {"configuration": configuration}}
+        self.clients[site].patch("kubevirts", "kubevirt", patch, KUBEVIRT)
+
+    def offer(self, site: str, peer: str) -> None:
+        """Write the peer's current CA into the site's inbox, once."""
+        inbox = {"data": {"ca-bundle": self.authority(peer)}}
+        self.clients[site].patch("configmaps", "kubevirt-external-ca", inbox, KUBEVIRT)
+
+    def settle(self, site: str, *, addresses: bool = True) -> Object:
+        """Wait until virt-operator is done with the CR as it is, told its addresses and rests."""
+
+        def done(kubevirt: Object) -> bool:
+            status = kubevirt["status"]
+            observed = status.get("observedGeneration") == kubevirt["metadata"]["generation"]
+            return observed and bool(status.get("synchronizationAddresses")) == addresses
+
+        return _until(lambda: self.get(site, "kubevirts", "kubevirt"), done, f"KubeVirt of {site} settled")
+
+    def await_bundle(self, site: str, *order: str) -> None:
+        """Wait until the bundle begins with the current CAs of these sites, in this order."""
+        first = [fingerprints(self.authority(each))[0] for each in order]
+
+        def sorted_in(config_map: Object) -> bool:
+            return fingerprints(config_map["data"]["ca-bundle"])[: len(first)] == first
+
+        _until(lambda: self.get(site, "configmaps", "kubevirt-ca"), sorted_in, f"{order} in {site}'s bundle")
+
+    def await_renewal(self, site: str, before: str) -> None:
+        """Wait until the site has another CA than before and trusts it itself."""
+        _until(lambda: {"ca": self.authority(site)}, lambda seen: seen["ca"] != before, f"a new CA of {site}")
+        self.await_bundle(site, site)
+
+    def authority(self, site: str) -> str:
+        secret = self.get(site, "secrets", "kubevirt-ca")
+        return base64.b64decode(secret["data"]["tls.crt"]).decode()
+
+    def next_second(self, site: str) -> None:
+        """Bundles are ordered by whole seconds: let what comes next be newer than the site's CA for certain."""
+        begun = x509.load_pem_x509_certificate(self.authority(site).encode()).not_valid_before_utc
+        while time.time() < begun.timestamp() + 1:
+            time.sleep(0.05)
+
+    def get(self, site: str, key: str, name: str) -> Object:
+        found = self.clients[site].get(key, name, KUBEVIRT)
+        assert found is not None, f"{key} {name} at {site}"
+        return found
+
+    def pod(self, site: str, component: str) -> Object:
+        pods = self.clients[site].list("pods", KUBEVIRT, labels=f"kubevirt.io={component}")
+        return next(each for each in pods if "deletionTimestamp" not in each["metadata"])
+
+    def _define_network(self, site: str) -> None:
+        start, end = _SLICES[site]
+        ipam = {"type": "whereabouts", "range": "192.170.10.0/24", "range_start": start, "range_end": end}
+        config = {"cniVersion": "0.3.1", "name": NETWORK, "type": "bridge", "bridge": "br-hs-666", "mtu": 1400}
+        body = {
+            "metadata": {"name": NETWORK, "namespace": KUBEVIRT},
+            "spec": {"config": json.dumps(config | {"ipam": ipam})},
+        }
+        self.clients[site].create("network-attachment-definitions", body)
+
+
+def prepare(sites: Sites, tape: Recorder) -> None:
+    """site-preparation: network on both with a first exchange of trust, trust again, bandwidth on a, trust again."""
+    before = {site: sites.authority(site) for site in "ba"}
+    sites.configure("b", {"migrations": {"network": NETWORK}})
+    # In the recording b was done with its CA first; here both take equally long.
+    deadline = time.time() + 1
+    while time.time() < deadline:
+        time.sleep(0.05)
+    sites.configure("a", {"migrations": {"network": NETWORK}})
+    sites.offer("a", "b")
+    sites.offer("b", "a")
+    for site in "ba":
+        sites.await_renewal(site, before[site])
+        sites.settle(site)
+    # What is written into the inbox while virt-operator is at work may be lost; the recorded writes were not.
+    tape.quiet(_REST)
+    sites.offer("a", "b")
+    sites.offer("b", "a")
+    sites.await_bundle("a", "a", "b")
+    sites.await_bundle("b", "b", "a")
+    sites.next_second("a")
+    current = sites.authority("a")
+    sites.configure("a", {"migrations": {"network": NETWORK, "bandwidthPerMigration": "64Mi"}})
+    sites.await_renewal("a", current)
+    sites.settle("a")
+    tape.quiet(_REST)
+    sites.offer("b", "a")
+    sites.await_bundle("b", "b", "a")
+
+
+def take_down(sites: Sites) -> None:
+    """network-unset-and-gate-off: the network removed from a's CR, then the gate."""
+    current = sites.authority("a")
+    sites.configure("a", {"migrations": {"network": None}})
+    sites.await_renewal("a", current)
+    sites.settle("a")
+    current = sites.authority("a")
+    sites.configure("a", {"developerConfiguration": {"featureGates": []}})
+    sites.await_renewal("a", current)
+    sites.settle("a", addresses=False)
+
+
+def _until(look: Callable[[], Object], done: Callable[[Object], bool], what: str) -> Object:
+    deadline = time.monotonic() + _SECONDS
+    while not done(seen := look()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not seen within {_SECONDS} s: {what}; last: {seen}")
+        time.sleep(0.02)
+    return seen
