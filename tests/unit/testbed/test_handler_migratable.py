@@ -28,9 +28,12 @@ def reasons(instance: Object) -> tuple[str, str]:
     return live.get("reason", live["status"]), storage.get("reason", storage["status"])
 
 
-POD_BRIDGE = {"networks": [{"name": "d", "pod": {}}], "devices": {"interfaces": [{"name": "d", "bridge": {}}]}}
-MASQUERADE = {"networks": [{"name": "d", "pod": {}}], "devices": {"interfaces": [{"name": "d", "masquerade": {}}]}}
-MULTUS = {"networks": [{"name": "d", "multus": {}}], "devices": {"interfaces": [{"name": "d", "bridge": {}}]}}
+POD_BRIDGE: Object = {"networks": [{"name": "d", "pod": {}}], "devices": {"interfaces": [{"name": "d", "bridge": {}}]}}
+MASQUERADE: Object = {
+    "networks": [{"name": "d", "pod": {}}],
+    "devices": {"interfaces": [{"name": "d", "masquerade": {}}]},
+}
+MULTUS: Object = {"networks": [{"name": "d", "multus": {}}], "devices": {"interfaces": [{"name": "d", "bridge": {}}]}}
 
 
 @pytest.mark.parametrize(

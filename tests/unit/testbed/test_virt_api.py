@@ -139,16 +139,20 @@ def changed(**spec: Any) -> Object:
         (
             changed(runStrategy="WaitAsReceiver"),
             False,
-            "Invalid RunStrategy (WaitAsReceiver), "
-            "DecentralizedLiveMigration feature gate is not enabled in kubevirt resource",
+            (
+                "Invalid RunStrategy (WaitAsReceiver), "
+                "DecentralizedLiveMigration feature gate is not enabled in kubevirt resource"
+            ),
         ),
         (changed(runStrategy="Sometimes"), True, "Invalid RunStrategy (Sometimes)"),
         (changed(runStrategy=None), True, "RunStrategy must be specified"),
         (
             changed(running=True),
             True,
-            "Running and RunStrategy are mutually exclusive. "
-            "Note that Running is deprecated, please use RunStrategy instead",
+            (
+                "Running and RunStrategy are mutually exclusive. "
+                "Note that Running is deprecated, please use RunStrategy instead"
+            ),
         ),
     ],
 )

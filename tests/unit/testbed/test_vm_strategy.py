@@ -15,9 +15,10 @@ NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 Object = dict[str, Any]
 
 
-def vm(strategy: str | None = "Always", *, status: Object | None = None, **annotations: str) -> Object:
+def vm(strategy: str | None = "Always", *, status: Object | None = None, restore: str = "") -> Object:
     spec: Object = {"template": {"spec": {}}} | ({"runStrategy": strategy} if strategy else {"running": True})
-    meta = {"name": "v", "namespace": "n", "uid": "vm", "generation": 1, "annotations": annotations}
+    notes = {"kubevirt.io/restore-run-strategy": restore} if restore else {}
+    meta = {"name": "v", "namespace": "n", "uid": "vm", "generation": 1, "annotations": notes}
     return {"metadata": meta, "spec": spec, "status": status or {}}
 
 
@@ -31,9 +32,9 @@ def vmi(phase: str = "Running", *, receiver: bool = False, deleting: bool = Fals
 
 
 # What a source persists: only the address of its peer.
-MOVED = {"sourceState": {}, "targetState": {"syncAddress": "192.170.10.128:9185"}, "completed": True}
+MOVED: Object = {"sourceState": {}, "targetState": {"syncAddress": "192.170.10.128:9185"}, "completed": True}
 # After its synchronization controller started over: its own address too.
-MOVED_AND_RESTARTED = MOVED | {"sourceState": {"syncAddress": "192.170.10.2:9185"}}
+MOVED_AND_RESTARTED: Object = MOVED | {"sourceState": {"syncAddress": "192.170.10.2:9185"}}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_a_crash_after_a_failed_attempt_halts_the_vm() -> None:
 
 
 def test_a_received_guest_gets_its_strategy_back() -> None:
-    received = vm("WaitAsReceiver", **{"kubevirt.io/restore-run-strategy": "RerunOnFailure"})
+    received = vm("WaitAsReceiver", restore="RerunOnFailure")
     assert decide(received, vmi(completed=True), NOW) == Decision("change", "RerunOnFailure")
     assert decide(vm("WaitAsReceiver"), vmi(completed=True), NOW) == Decision()
 
