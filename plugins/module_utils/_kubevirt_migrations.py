@@ -78,7 +78,7 @@ def _reach(job: Job, kubevirt: Object, deadline: float) -> tuple[Verdict, Object
     namespace, name = kv.namespace_of(kubevirt), kubevirt["metadata"]["name"]
     if job.check_mode:
         return rollout.verdict(rollout.read(job.cluster, namespace, name)), kubevirt
-    seconds = max(0.0, deadline - job.clock.now())
+    seconds = max(0.0, round(deadline - job.clock.now(), 1))
     seen = rollout.wait(job.cluster, namespace, name, seconds=seconds, clock=job.clock, tell=job.tell)
     return Verdict(True), seen.kubevirt
 

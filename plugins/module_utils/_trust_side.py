@@ -99,7 +99,7 @@ def describe(certificate: Certificate, now: datetime.datetime) -> dict[str, Any]
         "subject": certificate.subject,
         "not_before": certificate.not_before.isoformat(),
         "not_after": certificate.not_after.isoformat(),
-        "expires_days": certificate.days_left(now),
+        "expires_in_days": certificate.days_left(now),
     }
 
 

@@ -149,7 +149,7 @@ migration_trust:
               description: Until when it is valid.
               type: str
               returned: always
-            expires_days:
+            expires_in_days:
               description: Days until it expires.
               type: float
               returned: always

@@ -242,7 +242,7 @@ def test_warns_when_kubevirt_will_drop_the_peer_again(source: Site, target: Site
     assert len(result["warnings"]) == 2
     assert "cluster-a will drop the CA of cluster-b again in 32.6 h" in result["warnings"][0]
     assert result["migration_trust"]["source"]["dropped_in_hours"] == 32.6
-    assert result["migration_trust"]["source"]["ca"]["expires_days"] == 7.0
+    assert result["migration_trust"]["source"]["ca"]["expires_in_days"] == 7.0
 
 
 def test_does_not_warn_with_a_strategy_that_keeps_peers(source: Site, target: Site) -> None:

@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The migration network of the published procedure, made with the collection's own modules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from integration.calls import Called, on
+from testbed.testing import TestBed, TestCluster
+
+NETWORK = "migration-evpn"
+PLAN: dict[str, Any] = {"range": "192.170.10.0/24", "max_clusters": 2, "gateway": "192.170.10.1"}
+
+
+def slot(bed: TestBed, cluster: TestCluster) -> int:
+    """The slot of a cluster: its place in the bed."""
+    return list(bed.clusters).index(cluster.name)
+
+
+def make_nad(bed: TestBed, cluster: TestCluster) -> None:
+    """Bridge and NAD on one cluster; nothing where they are already."""
+    on(cluster, "l2vni", name="migration", vni=666, vrf="rouge", gateways=["192.170.10.1/24"])["changed"]
+    own: dict[str, Any] = {
+        "name": NETWORK,
+        "namespace": "kubevirt",
+        "vni": 666,
+        "mtu": 1400,
+        "slot": slot(bed, cluster),
+    }
+    on(cluster, "migration_nad", vni=666, mtu=1400, **own, **PLAN)["changed"]
+
+
+def wire(bed: TestBed, cluster: TestCluster) -> Called:
+    """One cluster with its migration network in force."""
+    make_nad(bed, cluster)
+    called = on(cluster, "kubevirt_migrations", decentralized=True, network=NETWORK, wait_timeout=60)
+    assert called["kubevirt_migrations"]["settled"]
+    return called
