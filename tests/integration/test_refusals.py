@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot work is refused before the first write, and says what was wanted, what was found, where, what to do."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from integration.playbooks import playbook
+from testbed.testing import TestBed
+
+# What is wrong with the inventory, how, and what the user is told.
+INPUT: list[tuple[str, dict[str, Any], str]] = [
+    ("VNI too large", {"migration_network_vni": 16777216}, r"16777215.*16777216"),
+    ("VNI zero", {"migration_network_vni": 0}, r"VNI|vni"),
+    ("VRF name", {"migration_network_vrf": "a-name-that-is-too-long"}, r"15 characters|15"),
+    ("L2VNI name", {"migration_network_l2vni": "Not_A_Name"}, r"Not_A_Name"),
+    ("CIDR", {"migration_network_range": "192.170.10.0/33"}, r"192\.170\.10\.0/33"),
+    ("host bits", {"migration_network_range": "192.170.10.5/24"}, r"192\.170\.10\.5/24"),
+    (
+        "range too small",
+        {"migration_network_range": "192.170.10.0/28", "migration_network_max_clusters": 4},
+        r"addresses",
+    ),
+    ("gateway outside", {"migration_network_gateway": "192.171.0.1"}, r"192\.171\.0\.1"),
+    ("slot outside", {"migration_network_slot": 2}, r"slot"),
+    ("one slot twice", {"migration_network_slot": 0}, r"cluster-a and cluster-b both have slot 0"),
+    (
+        "MTU too small for IPv6",
+        {"migration_network_range": "fd00:10::/64", "migration_network_gateway": "", "migration_network_mtu": 1200},
+        r"1280",
+    ),
+    ("MTU above the underlay", {"migration_network_mtu": 1500, "migration_network_underlay_mtu": 1500}, r"1450"),
+    ("bandwidth", {"migration_network_limits": {"bandwidth_per_migration": "fast"}}, r"fast"),
+]
+
+
+@pytest.mark.parametrize(("extra", "told"), [case[1:] for case in INPUT], ids=[case[0] for case in INPUT])
+def test_bad_input(quiet_bed: TestBed, extra: dict[str, Any], told: str) -> None:
+    refused = playbook(quiet_bed, "site", **extra).refused()
+    assert re.search(told, refused.output), refused.output
+
+
+def test_a_missing_mtu_is_a_missing_option(quiet_bed: TestBed) -> None:
+    refused = playbook(quiet_bed, "site", migration_network_mtu=None).refused()
+    assert "migration_network_mtu" in refused.output
+
+
+def test_an_api_server_that_does_not_answer(quiet_bed: TestBed) -> None:
+    refused = playbook(quiet_bed, "site", cluster_connection={"host": "https://127.0.0.1:9", "validate_certs": False})
+    assert "https://127.0.0.1:9 does not answer" in refused.refused().output
+
+
+def test_credentials_that_are_refused(quiet_bed: TestBed) -> None:
+    kubeconfig = yaml.safe_load(quiet_bed.clusters["cluster-a"].kubeconfig.read_text())
+    cluster = kubeconfig["clusters"][0]["cluster"]
+    connection = {"host": cluster["server"], "api_key": "hush-hush", "validate_certs": False}
+    refused = playbook(quiet_bed, "site", cluster_connection=connection).refused()
+    assert "the credentials are refused" in refused.output
+    assert "hush-hush" not in refused.output
+
+
+def test_a_verb_that_is_forbidden(quiet_bed: TestBed) -> None:
+    limited = quiet_bed.clusters["cluster-a"].user("nobody-special")
+    refused = playbook(quiet_bed, "site", user="nobody-special", cluster_connection={"kubeconfig": str(limited)})
+    refused.refused()
+    for word in ("cluster-a", "nobody-special", "cannot list", "l2vnis"):
+        assert word in refused.output or (word == "cannot list" and "cannot get" in refused.output), refused.output
+
+
+def test_a_kubeconfig_that_is_not_there(quiet_bed: TestBed) -> None:
+    refused = playbook(quiet_bed, "site", cluster_connection={"kubeconfig": "/does/not/exist"}).refused()
+    assert "/does/not/exist" in refused.output
+    assert "a usable kubeconfig" in refused.output
+
+
+MOVES: list[tuple[str, dict[str, str], str]] = [
+    ("one cluster", {"source": "cluster-a", "target": "cluster-a"}, r"are the same cluster"),
+    ("no such VM", {"vms": "default/nobody"}, r"VirtualMachine default/nobody: wanted the VM to move; found none"),
+    ("no target", {"target": ""}, r"target"),
+    ("no such cluster", {"target": "cluster-z"}, r"cluster-z"),
+]
+
+
+@pytest.mark.parametrize(("extra", "told"), [case[1:] for case in MOVES], ids=[case[0] for case in MOVES])
+def test_bad_requests(quiet_bed: TestBed, extra: dict[str, str], told: str) -> None:
+    request = {"source": "cluster-a", "target": "cluster-b", "vms": "default/nobody"} | extra
+    refused = playbook(quiet_bed, "migrate", **request).refused()
+    assert re.search(told, refused.output), refused.output
+
+
+def test_a_cluster_without_openperouter(quiet_bed: TestBed) -> None:
+    client = quiet_bed.clusters["cluster-b"].client
+    kept = client.get("customresourcedefinitions", "l2vnis.openpe.openperouter.github.io")
+    assert kept is not None
+    client.delete("customresourcedefinitions", kept["metadata"]["name"])
+    client.until(lambda found: found is None, "customresourcedefinitions", kept["metadata"]["name"])
+    try:
+        refused = playbook(quiet_bed, "site")
+    finally:
+        body = {key: kept[key] for key in ("spec",)} | {"metadata": {"name": kept["metadata"]["name"]}}
+        client.create("customresourcedefinitions", body)
+    assert "OpenPERouter is not installed" in refused.refused().output

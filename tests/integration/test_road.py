@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The whole road on two clusters of its own: prepare, move there and back, verify, take away.
+
+Each step is also run in check mode before, where the API servers must see no write, and again after, where nothing
+may change and nothing may be written.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from integration.playbooks import Ran, playbook
+from testbed.resources import Object
+from testbed.testing import TestBed
+
+VM = "vm-1"
+
+
+@pytest.fixture
+def fleet(separate_bed: TestBed) -> TestBed:
+    """Two fresh clusters with a running VM on the first."""
+    separate_bed.clusters["cluster-a"].vm(VM)
+    return separate_bed
+
+
+def thrice(bed: TestBed, name: str, **extra: Any) -> Ran:
+    """Check mode, for real, and again."""
+    check = playbook(bed, name, "--check", **extra).succeeded()
+    assert check.writes == [], "check mode wrote"
+    real = playbook(bed, name, **extra).succeeded()
+    assert sum(check.changed.values()) > 0, "check mode said nothing would change"
+    again = playbook(bed, name, **extra).succeeded()
+    assert (again.writes, sum(again.changed.values())) == ([], 0), again.output
+    return real
+
+
+def guest(bed: TestBed, cluster: str) -> Object:
+    found = bed.clusters[cluster].client.get("virtualmachineinstances", VM, "default")
+    assert found is not None, f"no guest on {cluster}"
+    assert found["status"]["phase"] == "Running"
+    return found
+
+
+def identity(vmi: Object) -> tuple[str, str, str]:
+    firmware = vmi["spec"]["domain"]["firmware"]
+    return vmi["status"]["interfaces"][0]["mac"], firmware["uuid"], firmware["serial"]
+
+
+def assert_moved(bed: TestBed, source: str, target: str, before: Object) -> None:
+    after = guest(bed, target)
+    assert after["status"]["migrationState"]["completed"]
+    assert identity(after) == identity(before)
+    there, here = bed.clusters[target].client, bed.clusters[source].client
+    assert there.get("virtualmachines", VM, "default")["spec"]["runStrategy"] == "Always"  # type: ignore[index]  # it is there
+    left = here.get("virtualmachines", VM, "default")
+    assert left is not None
+    assert left["spec"]["runStrategy"] == "Halted"
+    assert here.get("virtualmachineinstances", VM, "default") is None
+    for client in (here, there):
+        assert client.list("virtualmachineinstancemigrations", "default") == []
+
+
+def test_the_whole_road(fleet: TestBed) -> None:
+    thrice(fleet, "site")
+
+    request = {"source": "cluster-a", "target": "cluster-b", "vms": f"default/{VM}"}
+    before = guest(fleet, "cluster-a")
+    moved = thrice(fleet, "migrate", **request)
+    assert f"{VM}: " in moved.output, "a move shows its progress"
+    assert_moved(fleet, "cluster-a", "cluster-b", before)
+
+    back = {"source": "cluster-b", "target": "cluster-a", "vms": f"default/{VM}"}
+    thrice(fleet, "migrate", **back)
+    assert_moved(fleet, "cluster-b", "cluster-a", before)
+
+    verified = playbook(fleet, "verify").succeeded()
+    assert verified.writes == []
+    drifted = playbook(fleet, "verify", migration_network_mtu=1350).refused()
+    assert "differs from the inventory" in drifted.output
+
+    thrice(fleet, "teardown")
+    for cluster in fleet.clusters.values():
+        assert cluster.client.get("network-attachment-definitions", "migration-evpn", "kubevirt") is None
+        assert cluster.client.list("l2vnis") == []
+        assert cluster.client.get("deployments", "virt-synchronization-controller", "kubevirt") is None
+    guest(fleet, "cluster-a")
