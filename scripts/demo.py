@@ -69,7 +69,7 @@ class Demo:
         self.proven.append(
             f"{VM} moved from {source} to {target}, same MAC {after['mac']}, same firmware UUID; source halted, empty"
         )
-        split = f"{time_of.kubevirt:.1f} s were KubeVirt's own steps, {time_of.ours:.2f} s the collection added (bar: 1 s)"
+        split = f"{time_of.kubevirt:.1f} s were KubeVirt's own, {time_of.ours:.2f} s the collection added (bar: 1 s)"
         self.proven.append(f"  of the {time_of.total:.1f} s, {split}")
 
 
