@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
+
 from conformance.recorder import Recorder
 from conformance.rows import fingerprints
 from conformance.site_story import KINDS, wanted
-from cryptography import x509
 
 if TYPE_CHECKING:
     from testbed.testing import Client, TestBed
@@ -112,7 +113,7 @@ class Sites:
 
 
 def prepare(sites: Sites, tape: Recorder) -> None:
-    """site-preparation: network on both with a first exchange of trust, trust again, bandwidth on a, trust again."""
+    """site-preparation, first part: network on both with an exchange of trust in its midst, trust again."""
     before = {site: sites.authority(site) for site in "ba"}
     sites.configure("b", {"migrations": {"network": NETWORK}})
     # In the recording b was done with its CA first; here both take equally long.
@@ -131,6 +132,10 @@ def prepare(sites: Sites, tape: Recorder) -> None:
     sites.offer("b", "a")
     sites.await_bundle("a", "a", "b")
     sites.await_bundle("b", "b", "a")
+
+
+def tune(sites: Sites, tape: Recorder) -> None:
+    """site-preparation, second part: bandwidth on a, trust again."""
     sites.next_second("a")
     current = sites.authority("a")
     sites.configure("a", {"migrations": {"network": NETWORK, "bandwidthPerMigration": "64Mi"}})

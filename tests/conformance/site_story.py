@@ -19,6 +19,7 @@ from conformance.rows import network_status
 MIGRATION_RANGE = ip_network("192.170.10.0/24")
 WORKLOADS = ("virt-handler", "virt-synchronization-controller")
 CONFIG_MAPS = ("kubevirt-ca", "kubevirt-external-ca")
+_WATCH_SKEW = 1.0
 KINDS = ("KubeVirt", "DaemonSet", "Deployment", "Pod", "ConfigMap", "Secret", "Lease")
 
 
@@ -139,15 +140,21 @@ class _Story:
 
 
 def _without_orphans(rows: list[Row]) -> list[Row]:
-    """Pods of a Deployment that was deleted are left out from then on: the recordings had no garbage collector."""
-    deleted: set[tuple[str, str]] = set()
-    kept = []
-    for row in rows:
-        if row["kind"] == "Deployment" and row["event"] == "DELETED":
-            deleted.add((row["site"], row["name"]))
-        if row["kind"] != "Pod" or (row["site"], _component(row["name"])) not in deleted:
-            kept.append(row)
-    return kept
+    """The end of pods whose Deployment is deleted is left out: the recordings had no garbage collector."""
+    deleted = {
+        (row["site"], row["name"]): row["t"]
+        for row in rows
+        if row["kind"] == "Deployment" and row["event"] == "DELETED"
+    }
+
+    def ends_with_its_owner(row: Row) -> bool:
+        if row["kind"] != "Pod" or not (row.get("deleting") or row["event"] == "DELETED"):
+            return False
+        # Watches of two kinds keep no order between them.
+        since = deleted.get((row["site"], _component(row["name"]) or ""), float("inf")) - _WATCH_SKEW
+        return bool(row["t"] >= since)
+
+    return [row for row in rows if not ends_with_its_owner(row)]
 
 
 def _component(pod: str) -> str | None:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from testbed.testing import own_bed
+
 from conformance import compare, site_scenario, site_story
 from conformance.compare import Row
 from conformance.site_scenario import Sites
-from testbed.testing import own_bed
 
 # Long enough that both inboxes are written before the first of the two sites gets to merging, and that a
 # leader's lease outlives the rollout that ends it, as both were in the recording.
@@ -68,8 +69,9 @@ def played() -> Iterator[Played]:
         result.keep("gate-on", sites)
         with sites.recorder() as tape:
             site_scenario.prepare(sites, tape)
+            result.keep("network-set", sites)
+            site_scenario.tune(sites, tape)
         result.rows["site-preparation"] = tape.rows
-        result.keep("network-set", sites)
         with sites.recorder() as tape:
             site_scenario.take_down(sites)
         result.rows["site-network-unset-and-gate-off"] = tape.rows
