@@ -184,7 +184,7 @@ def _present(job: Job) -> Result:
         planned,
         l2vni=_facts(network, seen.shape)
         | {
-            "object": written or _predicted(seen, planned),
+            "object": _shown(written or _predicted(seen, planned)),
             "readiness": readiness,
             "migration_pods_restart_required": bool(stranded),
             "pods_on_bridge": stranded,
@@ -240,6 +240,14 @@ def _facts(network: L2vni, shape: Shape) -> Object:
 
 def _predicted(seen: Seen, planned: Plan) -> Object | None:
     return planned.changes[-1].after if planned.changes else seen.mine
+
+
+def _shown(item: Object | None) -> Object | None:
+    """The object without the API server's book-keeping about who wrote which field."""
+    if item is None:
+        return None
+    metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
+    return item | {"metadata": metadata}
 
 
 def _absent(job: Job) -> Result:

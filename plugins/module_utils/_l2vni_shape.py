@@ -78,12 +78,12 @@ class Shape:
 
     @property
     def release(self) -> str:
-        """The shape in words, for messages."""
+        """Release and shape in words, for messages."""
         if self.letter == "A":
-            return "shape A (OpenPERouter v0.0.x)"
+            return "OpenPERouter v0.0.x (shape A)"
         if self.letter == "B":
-            return f"shape B (OpenPERouter {'v0.2.0' if self.detached else 'v0.1.0'})"
-        return "shape C (OpenPERouter after v0.2.0)"
+            return f"OpenPERouter {'v0.2.0' if self.detached else 'v0.1.0'} (shape B)"
+        return "OpenPERouter after v0.2.0 (shape C)"
 
     def bridge_type(self, wanted: str) -> str | None:
         """This shape's word for a ``linux`` or ``ovs`` bridge."""
