@@ -1,56 +1,29 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""l2vni: what is written in which situation, what is refused, what is waited for."""
+"""l2vni: what is written in which situation, and what is refused."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.module_utils import _l2vni
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     BadInput,
     Busy,
     DeadlineExceeded,
-    MigrationError,
-    Missing,
 )
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_options import SPEC
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import CRD, NAD, NAMESPACE
-from unit.memory_cluster import MemoryCluster, Ticking, job
+from unit.l2vni_call import ready, refused, run
+from unit.memory_cluster import MemoryCluster
 from unit.openperouter import NAMESPACE_NAME, Site, crd
 
 SHAPES = ("a", "b1", "b", "c")
-DEFAULTS = {name: option.get("default") for name, option in SPEC.options.items()}
-
-
-def run(site: MemoryCluster, *, check_mode: bool = False, clock: Ticking | None = None, **options: Any) -> Object:
-    params = DEFAULTS | {"name": "migration", "vni": 666, "wait_timeout": 5} | options
-    return _l2vni.work(job({"cluster": site}, clock or Ticking(), params, check_mode=check_mode))
-
-
-def refused(site: MemoryCluster, **options: Any) -> MigrationError:
-    before = list(site.writes)
-    with pytest.raises(MigrationError) as caught:
-        run(site, **options)
-    assert site.writes == before
-    assert caught.value.cluster == "cluster-a"
-    assert caught.value.object
-    return caught.value
 
 
 @pytest.fixture(params=SHAPES)
 def site(request: pytest.FixtureRequest) -> Site:
     return ready(request.param)
-
-
-def ready(folder: str) -> Site:
-    site = Site(folder)
-    if site.shape.reports:
-        site.report("node-1")
-        site.report("node-2")
-    return site
 
 
 def test_creates_then_finds_nothing_to_do(site: Site) -> None:
@@ -179,96 +152,6 @@ def test_pods_on_a_bridge_that_is_made_anew_are_named(site: Site) -> None:
 def test_without_multus_nothing_hangs_on_a_bridge(site: Site) -> None:
     site.unknown.add(NAD.plural)
     assert run(site)["l2vni"]["pods_on_bridge"] == []
-
-
-class TestRoutingDomain:
-    """A VRF is made by early releases, and must be provided by an L3VNI or L3VPN in later ones."""
-
-    @pytest.mark.parametrize("folder", ["a", "b1"])
-    def test_early_releases_make_it(self, folder: str) -> None:
-        site = ready(folder)
-        run(site, vrf="rouge")
-        assert site.l2vni["spec"]["vrf"] == "rouge"
-
-    @pytest.mark.parametrize("folder", ["b", "c"])
-    def test_later_releases_need_it_to_exist(self, folder: str) -> None:
-        error = refused(ready(folder), vrf="rouge")
-        assert isinstance(error, Missing)
-        assert error.reason == "routing_domain_missing"
-        assert "never provisions" in error.hint
-
-    @pytest.mark.parametrize("by", [{"vrf": "rouge"}, {"l3vni": "red"}, {"vrf": "rouge", "l3vni": "red"}])
-    def test_by_vrf_or_by_l3vni(self, site: Site, by: Object) -> None:
-        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100})
-        run(site, **by)
-        if site.folder == "c":
-            assert site.l2vni["spec"]["routingDomain"] == {"type": "L3VNI", "l3vni": {"name": "red"}}
-        else:
-            assert site.l2vni["spec"]["vrf"] == "rouge"
-
-    def test_an_l3vpn_provides_one_too(self) -> None:
-        site = ready("c")
-        site.add("l3vpns", "L3VPN", "blue", {"vrf": "bleu", "rdAssignedNumber": 5})
-        run(site, vrf="bleu")
-        assert site.l2vni["spec"]["routingDomain"] == {"type": "L3VPN", "l3vpn": {"name": "blue"}}
-
-    def test_a_reference_to_nothing(self, site: Site) -> None:
-        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100}, namespace="elsewhere")
-        assert refused(site, l3vni="red").reason == "routing_domain_missing"
-
-    def test_a_reference_that_contradicts_the_vrf(self, site: Site) -> None:
-        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100})
-        assert refused(site, l3vni="red", vrf="bleu").reason == "vrf"
-
-
-class TestWaiting:
-    """Later releases report per node."""
-
-    @pytest.mark.parametrize("folder", ["b", "c"])
-    def test_until_every_node_with_a_router_reports(self, folder: str) -> None:
-        site = Site(folder)
-        site.report("node-1")
-        clock = Ticking(lambda: site.report("node-2"))
-        assert run(site, clock=clock)["l2vni"]["readiness"] == "reported"
-
-    def test_a_failure_of_ours_is_told_at_the_deadline(self) -> None:
-        site = ready("b")
-        site.report("node-2", {"kind": "L2VNI", "name": "migration", "reason": "DependencyFailed", "message": "no L3"})
-        with pytest.raises(DeadlineExceeded) as caught:
-            run(site)
-        assert "node-2: DependencyFailed: no L3" in caught.value.found
-
-    def test_a_failure_of_another_is_told_with_its_name(self) -> None:
-        site = ready("b")
-        site.report("node-2", {"kind": "L3VNI", "name": "red", "reason": "ValidationFailed", "message": "x"})
-        with pytest.raises(DeadlineExceeded, match=r"node-2: not ready .* failed: L3VNI red"):
-            run(site)
-
-    def test_a_node_that_says_nothing_of_ready(self) -> None:
-        site = ready("b")
-        site.report("node-2", ready=False)
-        with pytest.raises(DeadlineExceeded, match="node-2: not ready"):
-            run(site)
-
-    def test_a_node_without_a_report(self) -> None:
-        site = Site("c")
-        with pytest.raises(DeadlineExceeded, match="node-1: no report yet; node-2: no report yet"):
-            run(site)
-
-    def test_only_the_selected_nodes_count(self) -> None:
-        site = Site("c")
-        site.report("node-1")
-        selector = {"match_labels": {"zone": "1"}, "match_expressions": None}
-        assert run(site, node_selector=selector)["l2vni"]["readiness"] == "reported"
-
-    def test_without_routers_nothing_is_known(self) -> None:
-        site = Site("c")
-        for node in ("node-1", "node-2"):
-            del site.objects["pods", NAMESPACE_NAME, f"router-{node}"]
-        assert run(site)["l2vni"]["readiness"] == "unknown"
-
-    def test_check_mode_does_not_wait_for_what_it_did_not_write(self) -> None:
-        assert run(Site("c"), check_mode=True)["l2vni"]["readiness"] == "not_waited"
 
 
 class TestAbsent:

@@ -10,8 +10,8 @@ import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _l2vni
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_checks import selects
+from unit.l2vni_call import ready, refused, run
 from unit.openperouter import Site
-from unit.test_l2vni import ready, refused, run
 
 
 @pytest.fixture(params=["a", "b1", "b", "c"])
@@ -119,7 +119,9 @@ class TestSubnets:
     def test_with_another_l2vni(self, folder: str) -> None:
         site = ready(folder)
         options = self.with_l3vni(site)
-        domain: Object = {"routingDomain": {"type": "L3VNI", "l3vni": {"name": "red"}}} if folder == "c" else {"vrf": "rouge"}
+        domain: Object = (
+            {"routingDomain": {"type": "L3VNI", "l3vni": {"name": "red"}}} if folder == "c" else {"vrf": "rouge"}
+        )
         other(site, vni=1, **(domain | {site.shape.gateway: ["192.170.10.9/25", "fd00::1/64"]}))
         assert refused(site, **options).reason == "gateway_overlaps"
 

@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A cluster in memory that gets a migration NAD, and calls of the module."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _nad
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
+    MigrationError,
+)
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._nad_options import SPEC
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
+    IP_POOL,
+    KUBEVIRT,
+    NAD,
+    NAMESPACE,
+    NODE,
+    POD,
+)
+from unit.memory_cluster import MemoryCluster, Ticking, job
+
+DEFAULTS = {name: option.get("default") for name, option in SPEC.options.items()}
+DEMO: Object = {
+    "name": "migration-evpn",
+    "vni": 666,
+    "mtu": 1400,
+    "range": "192.170.10.0/24",
+    "gateway": "192.170.10.1",
+    "slot": 0,
+    "max_clusters": 2,
+}
+
+
+class Site(MemoryCluster):
+    """A cluster with Multus, KubeVirt's namespace and three nodes, one of them tainted and one cordoned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.put(NAMESPACE, {"metadata": {"name": "kubevirt"}})
+        cordoned = {"unschedulable": True, "taints": [_taint("node.kubernetes.io/unschedulable")]}
+        for name, spec in {
+            "node-1": {},
+            "node-2": cordoned,
+            "control-plane": {"taints": [_taint("node-role.kubernetes.io/control-plane")]},
+        }.items():
+            self.put(NODE, {"metadata": {"name": name}, "spec": spec})
+
+    def nad(self, config: Any, name: str = "migration-evpn", namespace: str = "kubevirt") -> None:
+        """A NAD as somebody wrote it."""
+        text = config if isinstance(config, str) or config is None else json.dumps(config)
+        spec = {} if text is None else {"config": text}
+        self.put(NAD, {"metadata": {"name": name, "namespace": namespace}, "spec": spec})
+
+    def pool(self, *offsets: int, network: str = "192.170.10.0/24") -> None:
+        """What whereabouts has given out."""
+        given = {str(offset): {"podref": f"kubevirt/pod-{offset}", "ifname": "migration0"} for offset in offsets}
+        name = network.replace("/", "-")
+        body = {"metadata": {"name": name, "namespace": "kube-system"}}
+        self.put(IP_POOL, body | {"spec": {"range": network, "allocations": given}})
+
+    def pod(self, name: str, namespace: str = "kubevirt", **annotations: str) -> None:
+        """A pod with the annotations of multus."""
+        full = {f"k8s.v1.cni.cncf.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
+        self.put(POD, {"metadata": {"name": name, "namespace": namespace, "annotations": full}})
+
+    def kubevirt(self, network: str = "", **spec: Any) -> None:
+        """The KubeVirt CR."""
+        settings = {"configuration": {"migrations": {"network": network}}} if network else {}
+        self.put(KUBEVIRT, {"metadata": {"name": "kubevirt", "namespace": "kubevirt"}, "spec": settings | spec})
+
+    @property
+    def config(self) -> Object:
+        """The configuration that is stored."""
+        found = self.get(NAD, "migration-evpn", "kubevirt")
+        assert found is not None
+        parsed: Object = json.loads(found["spec"]["config"])
+        return parsed
+
+
+def _taint(key: str) -> Object:
+    return {"key": key, "effect": "NoSchedule"}
+
+
+def run(site: MemoryCluster, *, check_mode: bool = False, **options: Any) -> Object:
+    return _nad.work(job({"cluster": site}, Ticking(), DEFAULTS | DEMO | options, check_mode=check_mode))
+
+
+def absent(site: MemoryCluster, *, check_mode: bool = False) -> Object:
+    return run(site, check_mode=check_mode, state="absent")
+
+
+def refused(site: MemoryCluster, **options: Any) -> MigrationError:
+    before = list(site.writes)
+    with pytest.raises(MigrationError) as caught:
+        run(site, **options)
+    assert site.writes == before
+    assert (caught.value.cluster, caught.value.object) == (
+        "cluster-a",
+        f"NetworkAttachmentDefinition kubevirt/{options.get('name', 'migration-evpn')}",
+    )
+    return caught.value

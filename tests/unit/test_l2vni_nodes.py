@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The routing domain of an L2VNI, and what its nodes report."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
+    DeadlineExceeded,
+    Missing,
+)
+from unit.l2vni_call import ready, refused, run
+from unit.memory_cluster import Ticking
+from unit.openperouter import NAMESPACE_NAME, Site
+
+SHAPES = ("a", "b1", "b", "c")
+
+
+@pytest.fixture(params=SHAPES)
+def site(request: pytest.FixtureRequest) -> Site:
+    return ready(request.param)
+
+
+class TestRoutingDomain:
+    """A VRF is made by early releases, and must be provided by an L3VNI or L3VPN in later ones."""
+
+    @pytest.mark.parametrize("folder", ["a", "b1"])
+    def test_early_releases_make_it(self, folder: str) -> None:
+        site = ready(folder)
+        run(site, vrf="rouge")
+        assert site.l2vni["spec"]["vrf"] == "rouge"
+
+    @pytest.mark.parametrize("folder", ["b", "c"])
+    def test_later_releases_need_it_to_exist(self, folder: str) -> None:
+        error = refused(ready(folder), vrf="rouge")
+        assert isinstance(error, Missing)
+        assert error.reason == "routing_domain_missing"
+        assert "never provisions" in error.hint
+
+    @pytest.mark.parametrize("by", [{"vrf": "rouge"}, {"l3vni": "red"}, {"vrf": "rouge", "l3vni": "red"}])
+    def test_by_vrf_or_by_l3vni(self, site: Site, by: Object) -> None:
+        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100})
+        run(site, **by)
+        if site.folder == "c":
+            assert site.l2vni["spec"]["routingDomain"] == {"type": "L3VNI", "l3vni": {"name": "red"}}
+        else:
+            assert site.l2vni["spec"]["vrf"] == "rouge"
+
+    def test_an_l3vpn_provides_one_too(self) -> None:
+        site = ready("c")
+        site.add("l3vpns", "L3VPN", "blue", {"vrf": "bleu", "rdAssignedNumber": 5})
+        run(site, vrf="bleu")
+        assert site.l2vni["spec"]["routingDomain"] == {"type": "L3VPN", "l3vpn": {"name": "blue"}}
+
+    def test_a_reference_to_nothing(self, site: Site) -> None:
+        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100}, namespace="elsewhere")
+        assert refused(site, l3vni="red").reason == "routing_domain_missing"
+
+    def test_a_reference_that_contradicts_the_vrf(self, site: Site) -> None:
+        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100})
+        assert refused(site, l3vni="red", vrf="bleu").reason == "vrf"
+
+
+class TestWaiting:
+    """Later releases report per node."""
+
+    @pytest.mark.parametrize("folder", ["b", "c"])
+    def test_until_every_node_with_a_router_reports(self, folder: str) -> None:
+        site = Site(folder)
+        site.report("node-1")
+        clock = Ticking(lambda: site.report("node-2"))
+        assert run(site, clock=clock)["l2vni"]["readiness"] == "reported"
+
+    def test_a_failure_of_ours_is_told_at_the_deadline(self) -> None:
+        site = ready("b")
+        site.report("node-2", {"kind": "L2VNI", "name": "migration", "reason": "DependencyFailed", "message": "no L3"})
+        with pytest.raises(DeadlineExceeded) as caught:
+            run(site)
+        assert "node-2: DependencyFailed: no L3" in caught.value.found
+
+    def test_a_failure_of_another_is_told_with_its_name(self) -> None:
+        site = ready("b")
+        site.report("node-2", {"kind": "L3VNI", "name": "red", "reason": "ValidationFailed", "message": "x"})
+        with pytest.raises(DeadlineExceeded, match=r"node-2: not ready .* failed: L3VNI red"):
+            run(site)
+
+    def test_a_node_that_says_nothing_of_ready(self) -> None:
+        site = ready("b")
+        site.report("node-2", ready=False)
+        with pytest.raises(DeadlineExceeded, match="node-2: not ready"):
+            run(site)
+
+    def test_a_node_without_a_report(self) -> None:
+        site = Site("c")
+        with pytest.raises(DeadlineExceeded, match="node-1: no report yet; node-2: no report yet"):
+            run(site)
+
+    def test_only_the_selected_nodes_count(self) -> None:
+        site = Site("c")
+        site.report("node-1")
+        selector = {"match_labels": {"zone": "1"}, "match_expressions": None}
+        assert run(site, node_selector=selector)["l2vni"]["readiness"] == "reported"
+
+    def test_without_routers_nothing_is_known(self) -> None:
+        site = Site("c")
+        for node in ("node-1", "node-2"):
+            del site.objects["pods", NAMESPACE_NAME, f"router-{node}"]
+        assert run(site)["l2vni"]["readiness"] == "unknown"
+
+    def test_check_mode_does_not_wait_for_what_it_did_not_write(self) -> None:
+        assert run(Site("c"), check_mode=True)["l2vni"]["readiness"] == "not_waited"

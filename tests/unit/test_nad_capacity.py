@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A slice has to hold every pod of both workloads; nobody else may give out its addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
+    Conflict,
+)
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
+    DAEMON_SET,
+    DEPLOYMENT,
+    KUBEVIRT,
+)
+from unit.nad_site import Site, refused, run
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+class TestCapacity:
+    """A slice has to hold every pod of both workloads, also while they roll."""
+
+    def small(self, size: int) -> Object:
+        return {
+            "slot": None,
+            "max_clusters": None,
+            "range_start": "192.170.10.10",
+            "range_end": f"192.170.10.{10 + size - 1}",
+        }
+
+    def test_counts_nodes_and_the_usual_replicas(self, site: Site) -> None:
+        # Two nodes (a cordoned one runs virt-handler too, a tainted one does not), 2 replicas, 1 surge, 2 spare.
+        assert run(site, **self.small(7))["migration_nad"]["capacity"] == {
+            "nodes": 2,
+            "sync_replicas": 2,
+            "surge": 1,
+            "growth": 0,
+            "spare": 2,
+            "required": None,
+            "needed": 7,
+            "available": 7,
+        }
+
+    def test_one_address_less_is_refused_with_the_arithmetic(self, site: Site) -> None:
+        error = refused(site, **self.small(6))
+        assert error.reason == "slice_too_small"
+        assert "at least 7 addresses: 2 for virt-handler on the nodes, 2 for virt-synch" in error.wanted
+        assert "6 from 192.170.10.10 to 192.170.10.15" in error.found
+
+    def test_growth_counts(self, site: Site) -> None:
+        assert refused(site, growth=1, **self.small(7)).reason == "slice_too_small"
+
+    def test_the_workloads_themselves_count_where_they_are(self, site: Site) -> None:
+        workload = {"namespace": "kubevirt"}
+        site.put(
+            DAEMON_SET, {"metadata": {"name": "virt-handler", **workload}, "status": {"desiredNumberScheduled": 5}}
+        )
+        site.put(
+            DEPLOYMENT, {"metadata": {"name": "virt-synchronization-controller", **workload}, "spec": {"replicas": 5}}
+        )
+        assert run(site)["migration_nad"]["capacity"]["needed"] == 5 + 5 + 2 + 2
+
+    def test_replicas_that_kubevirt_will_have(self, site: Site) -> None:
+        site.kubevirt(infra={"replicas": 4})
+        site.put(KUBEVIRT, {"metadata": {"name": "other", "namespace": "other"}, "spec": {"infra": {"replicas": 9}}})
+        assert run(site)["migration_nad"]["capacity"]["sync_replicas"] == 4
+
+    def test_without_kubevirt_the_usual_number(self, site: Site) -> None:
+        site.unknown.add(KUBEVIRT.plural)
+        assert run(site)["migration_nad"]["capacity"]["sync_replicas"] == 2
+
+    def test_the_users_own_number(self, site: Site) -> None:
+        error = refused(site, required_addresses=7, growth=1, **self.small(7))
+        assert error.wanted == "at least 8 addresses: 7 as required_addresses says, 1 for growth"
+        assert run(site, required_addresses=7, **self.small(7))["changed"]
+
+
+class TestRivals:
+    """Other NADs that would give out the same addresses."""
+
+    IPAM = {"type": "whereabouts", "range": "192.170.10.0/24"}
+
+    @pytest.mark.parametrize(
+        "ipam",
+        [
+            {"range": "192.170.10.0/24"},
+            {"range": "192.170.0.0/16"},
+            {
+                "range": "192.170.10.0/24",
+                "network_name": "own",
+                "range_start": "192.170.10.2",
+                "range_end": "192.170.10.9",
+            },
+            {"ipRanges": [{"range": "fd00::/64"}, {"range": "192.170.10.0/28"}]},
+        ],
+    )
+    @pytest.mark.parametrize("kind", ["bridge", "macvlan"])
+    def test_are_refused_by_name(self, site: Site, ipam: Object, kind: str) -> None:
+        site.nad({"type": kind, "ipam": {"type": "whereabouts", **ipam}}, "rival", "default")
+        error = refused(site)
+        assert error.reason == "range_overlaps_nad"
+        assert "default/rival" in error.found
+
+    @pytest.mark.parametrize(
+        "config",
+        [
+            {"type": "bridge", "ipam": {**IPAM, "range_start": "192.170.10.2", "range_end": "192.170.10.127"}},
+            {"plugins": [{"type": "bridge", "ipam": {"type": "whereabouts", "range": "10.0.0.0/24"}}]},
+            {"type": "macvlan", "ipam": {"type": "static"}},
+            {"type": "bridge", "ipam": {"type": "whereabouts", "range": "10.0.0.0/31"}},
+            {"type": "ovs"},
+            "rubbish",
+            [1],
+            None,
+        ],
+    )
+    def test_who_stays_in_the_slice_or_elsewhere_is_none(self, site: Site, config: Any) -> None:
+        site.nad(config, "other", "default")
+        assert run(site, gateway=None, reserved=["192.170.10.1"])["changed"]
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [
+        ("plugin", "isGateway", True),
+        ("plugin", "isDefaultGateway", True),
+        ("plugin", "disableContainerInterface", True),
+        ("ipam", "node_slice_size", "/28"),
+        ("ipam", "ipRanges", [{"range": "fd00::/64"}]),
+    ],
+)
+def test_keys_with_which_the_network_cannot_work_are_refused(site: Site, place: str, key: str, value: Any) -> None:
+    run(site)
+    config = site.config
+    (config if place == "plugin" else config["ipam"])[key] = value
+    site.nad(config)
+    error = refused(site)
+    assert error.reason == "nad_key_refused"
+    assert key in error.found
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "rubbish",
+        None,
+        [1],
+        {"type": "macvlan", "ipam": {"type": "whereabouts"}},
+        {"type": "bridge", "ipam": {"type": "dhcp"}},
+    ],
+)
+def test_somebody_elses_network_is_left_alone(site: Site, config: Any) -> None:
+    site.nad(config)
+    error = refused(site)
+    assert isinstance(error, Conflict)
+    assert error.reason == "foreign_nad"
