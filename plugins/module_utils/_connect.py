@@ -52,8 +52,11 @@ def connect(options: Mapping[str, Any], clock: Clock, side: str = "") -> KubeClu
 def different(source: KubeCluster, target: KubeCluster) -> None:
     """Refuse two names for one cluster: the UID of ``kube-system`` is its identity.
 
-    :raises BadInput: when both are the same cluster.
+    :raises BadInput: when both are the same cluster, or two clusters have one name.
     """
+    if source.name == target.name:
+        hint = "Give source.cluster_name and target.cluster_name that differ: writes are addressed by them."
+        raise BadInput("two different names", f"{source.name} twice", source.name, "", hint, "same_name")
     if source.uid() == target.uid():
         found = f"{source.name} and {target.name} are the same cluster (UID of kube-system {source.uid()})"
         hint = "Check the kubeconfigs and contexts of source and target."

@@ -24,6 +24,7 @@ INTERFACE = "migration0"
 FIRST_RELEASE = (1, 6, 0)
 """The first KubeVirt that moves VMs between clusters."""
 
+_BETA = (1, 10, 0)
 _FINAL = ("Succeeded", "Failed")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -83,8 +84,14 @@ def feature_gates(kubevirt: Object, key: str = "featureGates") -> list[str]:
 
 
 def gate_on(kubevirt: Object) -> bool:
-    """Whether the CR enables moves between clusters."""
-    return GATE in feature_gates(kubevirt)
+    """Whether moves between clusters are enabled, by the CR or by default."""
+    return GATE in feature_gates(kubevirt) or gate_by_default(kubevirt)
+
+
+def gate_by_default(kubevirt: Object) -> bool:
+    """Whether the gate is on unless the CR disables it (it is a beta gate since 1.10)."""
+    release = version(kubevirt)
+    return release is not None and release >= _BETA and GATE not in feature_gates(kubevirt, "disabledFeatureGates")
 
 
 def network(kubevirt: Object) -> str | None:

@@ -55,7 +55,7 @@ def write(job: Job, step: Wanted, kubevirt: Object) -> tuple[Plan, Object]:
     while True:
         validate_for(step, kubevirt, job.cluster.name)
         body = patch(step, kubevirt)
-        change = merge(job.cluster, KUBEVIRT, kubevirt, body, f"{differences(body)} differ from what is wanted")
+        change = merge(job.cluster, KUBEVIRT, kubevirt, body, differences(body))
         if change is None:
             return sent, kubevirt
         _refuse_foreign(job.cluster, kubevirt, differences(body))
@@ -150,6 +150,8 @@ def _warnings(job: Job, wanted: Wanted, kubevirt: Object) -> list[str]:
     for option, harm in _UNSAFE.items():
         if wanted.values.get(option):
             warnings.append(f"{name}: {option}: {harm}")
+    if wanted.gate is False and kv.gate_by_default(kubevirt):
+        warnings.append(f"{name} KubeVirt {kv.version_text(kubevirt)} has the gate on by default: it stays on")
     tool = kv.gitops(kubevirt)
     if tool:
         warnings.append(f"{name} {kv.title(kubevirt)} is applied by {tool}: make the change there too")

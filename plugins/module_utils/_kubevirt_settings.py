@@ -154,8 +154,8 @@ def patch(wanted: Wanted, kubevirt: Object) -> Object:
 
 
 def differences(body: Object) -> str:
-    """The fields that a patch touches, for the message."""
-    return ", ".join(sorted(".".join(path) for path in _leaves(body.get("spec") or {}, ())))
+    """What a patch does to the CR, for people: ``configuration.migrations.network becomes migration-evpn``."""
+    return ", ".join(sorted(_phrase(path, value) for path, value in _leaves(body.get("spec") or {}, ())))
 
 
 def rotation(kubevirt: Object) -> tuple[datetime.timedelta, datetime.timedelta]:
@@ -232,9 +232,21 @@ def _put(body: Object, path: Path, value: Any) -> None:
     body[path[-1]] = value
 
 
-def _leaves(body: Object, path: Path) -> Iterator[Path]:
+def _leaves(body: Object, path: Path) -> Iterator[tuple[Path, Any]]:
     for key, value in body.items():
         if isinstance(value, dict):
             yield from _leaves(value, (*path, key))
         else:
-            yield (*path, key)
+            yield (*path, key), value
+
+
+def _phrase(path: Path, value: Any) -> str:
+    field = ".".join(path)
+    match value:
+        case None:
+            return f"{field} is removed"
+        case list():
+            return f"{field} becomes [{', '.join(value)}]"
+        case bool():
+            return f"{field} becomes {str(value).lower()}"
+    return f"{field} becomes {value}"

@@ -50,6 +50,8 @@ options:
     description:
       - Whether the feature gate C(DecentralizedLiveMigration) is enabled, which moves between clusters need.
       - Other gates are left alone. It is refused when the CR disables the gate explicitly.
+      - KubeVirt 1.10 and later have the gate on by default; V(false) then only removes an explicit entry, with a
+        warning.
     type: bool
   network:
     description:
@@ -133,7 +135,7 @@ actions:
   type: list
   elements: str
   sample:
-    - "cluster-a: patch KubeVirt kubevirt/kubevirt: configuration.migrations.network differ from what is wanted"
+    - "cluster-a: patch KubeVirt kubevirt/kubevirt: configuration.migrations.network becomes migration-evpn"
 diff:
   description: The CR before and after each write, without its status.
   returned: always

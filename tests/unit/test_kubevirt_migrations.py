@@ -41,7 +41,8 @@ def test_sets_gate_and_network_and_leaves_other_gates_alone(site: Site) -> None:
     assert site.cluster.writes == ["patch KubeVirt kubevirt"]
     assert result["kubevirt_migrations"]["synchronization_addresses"] == ["192.170.10.4:9185"]
     assert result["kubevirt_migrations"]["settled"]
-    assert "configuration.migrations.network" in result["actions"][0]
+    assert "configuration.migrations.network becomes migration-evpn" in result["actions"][0]
+    assert f"featureGates becomes [Sidecar, {GATE}]" in result["actions"][0]
 
 
 def test_writes_nothing_when_nothing_differs_in_meaning(site: Site) -> None:
@@ -94,9 +95,9 @@ def test_absent_removes_the_network_everywhere_before_the_gate(site: Site) -> No
     result = run(site, state="absent")
     configuration = site.kubevirt["spec"]["configuration"]
     assert configuration == {"developerConfiguration": {"featureGates": ["Sidecar"]}, "migrations": {}}
-    assert [action.split(": ")[2].split(" ")[0] for action in result["actions"]] == [
-        "configuration.migrations.network",
-        "configuration.developerConfiguration.featureGates",
+    assert [action.split(": ")[2] for action in result["actions"]] == [
+        "configuration.migrations.network is removed",
+        "configuration.developerConfiguration.featureGates becomes [Sidecar]",
     ]
     assert site.cluster.get(DEPLOYMENT, SYNC, NAMESPACE) is None
     assert result["kubevirt_migrations"]["synchronization_addresses"] == []
@@ -190,3 +191,15 @@ def test_a_webhook_that_is_down_for_a_moment_is_waited_for(site: Site) -> None:
     site.cluster.refusals = 9
     with pytest.raises(ServerTrouble, match="webhook"):
         run(site, decentralized=False)
+
+
+def test_a_gate_that_is_on_by_default_stays_on(site: Site) -> None:
+    site.configure(ON)
+    site.edit(KUBEVIRT, "kubevirt", {"status": {"observedKubeVirtVersion": "v1.10.0"}})
+    result = run(site, decentralized=False, allow_auto_converge=True, check_mode=True)
+    assert "on by default" in result["warnings"][0]
+    assert result["kubevirt_migrations"]["decentralized"]
+    assert "migrations.allowAutoConverge becomes true" in result["actions"][0]
+    disabled = {"developerConfiguration": {"disabledFeatureGates": [GATE]}}
+    site.edit(KUBEVIRT, "kubevirt", {"spec": {"configuration": disabled | {"migrations": None}}})
+    assert run(site, decentralized=False, check_mode=True)["kubevirt_migrations"]["decentralized"] is False
