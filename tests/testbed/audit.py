@@ -55,7 +55,7 @@ class Audit:
 def _write(event: Object) -> Write:
     url = urlsplit(event["requestURI"])
     return Write(
-        user=event.get("impersonatedUser", event["user"]).get("username", ""),
+        user=(event.get("impersonatedUser") or event["user"]).get("username", ""),
         verb=event["verb"],
         path=url.path,
         dry_run=bool(parse_qs(url.query).get("dryRun")),

@@ -60,7 +60,10 @@ class Bed:
         return self.members[name].describe()
 
     async def down(self) -> None:
+        """Stop everything; of the state only the logs stay."""
         await asyncio.gather(*(member.stop() for member in self.members.values()))
+        for left in (*self.directory.glob("*.kubeconfig"), self.directory / "bed.json"):
+            left.unlink(missing_ok=True)
 
     def member(self, name: str) -> Member:
         try:

@@ -16,9 +16,8 @@ from . import build, daemon
 from .arguments import parser
 from .audit import Audit
 from .bed import beds
-from .control import BedError, NoBed, call
+from .control import BedError, call
 
-_STOP_SECONDS = 20.0
 Options = argparse.Namespace
 
 
@@ -38,7 +37,7 @@ def _build(_options: Options) -> None:
 def _up(options: Options) -> None:
     wanted = options.clusters.split(",")
     started = time.monotonic()
-    if daemon.running(options.name):
+    if daemon.answers(options.name):
         _compare(options.name, wanted)
     else:
         build.controlplane()
@@ -60,23 +59,15 @@ def _compare(name: str, wanted: list[str]) -> None:
 
 
 def _down(options: Options) -> None:
-    try:
-        _ask(options, "down")
-    except NoBed:
-        if not daemon.running(options.name):
-            _say(f"bed {options.name} does not run")
-            return
-        raise
-    deadline = time.monotonic() + _STOP_SECONDS
-    while daemon.running(options.name):
-        if time.monotonic() > deadline:
-            raise BedError(f"bed {options.name} still runs {_STOP_SECONDS:.0f} s after it was told to stop")
-        time.sleep(0.02)
+    if not daemon.running(options.name):
+        _say(f"bed {options.name} does not run")
+        return
+    daemon.end(options.name)
     _say(f"bed {options.name} is down")
 
 
 def _status(options: Options) -> int:
-    if not daemon.running(options.name):
+    if not daemon.answers(options.name):
         _say(f"bed {options.name} does not run")
         return 3
     status = _ask(options, "status")

@@ -71,7 +71,7 @@ class Controller:
         for store, wakes in stores:
             store.subscribe(self._waker(wakes))
         self._tasks = [
-            asyncio.create_task(self._work(), name=f"{self.site.name} {self.name} {number}")
+            asyncio.create_task(self._run_worker(), name=f"{self.site.name} {self.name} {number}")
             for number in range(self.workers)
         ]
 
@@ -93,7 +93,7 @@ class Controller:
 
         return wake
 
-    async def _work(self) -> None:
+    async def _run_worker(self) -> None:
         while True:
             key = await self.queue.next()
             try:

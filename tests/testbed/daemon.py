@@ -13,19 +13,25 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from .bed import Bed, beds
-from .control import Control
+from .control import BedError, Control, NoBed, call
 from .process import tail
 
 _PACKAGE_PARENT = Path(__file__).parent.parent
+_spawned: dict[str, subprocess.Popen[bytes]] = {}
+"""Daemons that this process started; unless kept, Python warns that they still run, as they should."""
 
 
 class StartFailed(Exception):
     """The daemon ended before its clusters were ready; the message is its reason and the end of its log."""
+
+
+class Stopped(Exception):
+    """Somebody ended the daemon before it was ready."""
 
 
 class Running(Exception):
@@ -60,6 +66,21 @@ def running(name: str) -> bool:
     return False
 
 
+def answers(name: str, seconds: float = 150.0) -> bool:
+    """Whether a bed of this name is up; waits for one that starts just now, or is on its way out."""
+    deadline = time.monotonic() + seconds
+    while running(name):
+        try:
+            call(beds() / name, "status")
+        except NoBed as error:
+            if time.monotonic() > deadline:
+                raise NoBed(f"bed {name} runs, but did not answer for {seconds:.0f} s; see {log_path(name)}") from error
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
 def spawn(name: str, clusters: Sequence[str], changes: Sequence[str]) -> None:
     """Start a daemon of its own session and return once its clusters are ready."""
     beds().mkdir(parents=True, exist_ok=True)
@@ -78,16 +99,41 @@ def spawn(name: str, clusters: Sequence[str], changes: Sequence[str]) -> None:
             env=dict(os.environ) | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
         )
     os.close(writing)
+    _forget(name)
+    _spawned[name] = process
     try:
         with os.fdopen(reading) as report:
             verdict = _follow(report)
     except BaseException:
         process.kill()  # its children die with it
-        process.wait()
+        _forget(name)
         raise
     if verdict != "ready":
-        process.wait()
+        _forget(name)
         raise StartFailed(f"bed {name} did not start: {verdict}\nThe end of {log_path(name)}:\n{tail(log_path(name))}")
+
+
+def end(name: str, seconds: float = 20.0) -> None:
+    """Stop the bed and return once its processes are gone; fine when it does not run."""
+    try:
+        call(beds() / name, "down")
+    except NoBed:
+        if answers(name):
+            raise
+        _forget(name)
+        return
+    deadline = time.monotonic() + seconds
+    while running(name):
+        if time.monotonic() > deadline:
+            raise BedError(f"bed {name} still runs {seconds:.0f} s after it was told to stop; see {log_path(name)}")
+        time.sleep(0.02)
+    _forget(name)
+
+
+def _forget(name: str) -> None:
+    """Collect the exit code of a daemon that this process started and that ended, or is about to."""
+    if (process := _spawned.pop(name, None)) is not None:
+        process.wait()
 
 
 def _follow(report: IO[str]) -> str:
@@ -144,7 +190,7 @@ async def _serve(bed: Bed, clusters: Sequence[str], report: _Report) -> int:
         loop.add_signal_handler(number, stop.set)
     control = Control(bed.directory, verbs(bed, stop))
     try:
-        await bed.up(clusters)
+        await _unless(stop, bed.up(clusters))
         await control.start()
     except Exception as error:
         traceback.print_exc()
@@ -156,6 +202,19 @@ async def _serve(bed: Bed, clusters: Sequence[str], report: _Report) -> int:
     await control.stop()
     await bed.down()
     return code
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Work until done, or until somebody asks for the end."""
+    working = asyncio.create_task(work)
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait([working])
+        raise Stopped("stopped while it started")
+    working.result()
 
 
 async def _until_end(bed: Bed, stop: asyncio.Event) -> int:

@@ -5,16 +5,17 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import crds
-from .audit import Audit
+from . import crds, proxy_faults
 from .cluster import Cluster
 from .controller import Controller
 from .fabric import Fabric
+from .proxy import Proxy
 from .resources import RESOURCES, Object
 from .settings import Settings
 from .sim import INSTALLERS, simulators
@@ -53,23 +54,43 @@ class Member:
             fabric=fabric,
             log=log,
         )
-        self.audit = Audit(self.cluster.audit_log)
         self.controllers: list[Controller] = []
+        self.proxy: Proxy | None = None
+        self._doing = ""
 
     async def start(self, ended: Callable[[str], None]) -> None:
         """Up to the point where a user finds everything installed and running."""
         started = time.monotonic()
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await self._start(ended)
+        except TimeoutError as error:
+            why = f"; {error}" if str(error) else ""
+            raise NotReady(
+                f"{self.site.name} not ready after {READY_SECONDS:.0f} s while {self._doing}{why}"
+            ) from error
+        self.site.log(f"started in {time.monotonic() - started:.1f} s")
+
+    async def _start(self, ended: Callable[[str], None]) -> None:
+        self._doing = "etcd and the API server start"
         await self.cluster.start_api(ended)
+        self.proxy = Proxy(self.cluster.kubeconfig, self.cluster.directory.parent, f"{self.site.name}.proxied")
+        proxy_faults.connect(self.proxy, self.site.faults)
+        await self.proxy.start()
         await self.site.webhooks.start()
+        self._doing = "CRDs are installed"
         await crds.install(self.site)
         await self.cluster.start_controllers(ended)
         for install in INSTALLERS:
+            self._doing = f"{install.__module__} installs"
             await install(self.site)
         self.controllers = simulators(self.site)
+        self._doing = "simulators start"
         await asyncio.gather(*(controller.run() for controller in self.controllers))
+        self._doing = "the API server makes its default objects"
         await self.cluster.answers("/readyz")
+        self._doing = "simulators settle"
         await self.ready(READY_SECONDS)
-        self.site.log(f"started in {time.monotonic() - started:.1f} s")
 
     async def ready(self, seconds: float) -> None:
         """Wait until every simulator has done what a fresh cluster needs of it."""
@@ -87,13 +108,17 @@ class Member:
 
     async def stop(self) -> None:
         await asyncio.gather(*(controller.halt() for controller in self.controllers))
+        if self.proxy is not None:
+            await self.proxy.stop()
         await self.site.close()
         await self.cluster.stop()
+        shutil.rmtree(self.cluster.directory / "etcd", ignore_errors=True)
 
     def describe(self) -> dict[str, Any]:
         """What a user of the cluster needs."""
         return {
             "kubeconfig": str(self.cluster.kubeconfig),
+            "proxied_kubeconfig": str(self.proxy.kubeconfig) if self.proxy else "",
             "server": self.cluster.server,
             "audit_log": str(self.cluster.audit_log),
             "directory": str(self.cluster.directory),

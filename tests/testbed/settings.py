@@ -44,6 +44,8 @@ class Settings:
     """How long virt-operator takes for one reconcile."""
     strategy_seconds: float = 0.3
     """How long virt-operator needs to make an install strategy it has not made before (40 s in reality)."""
+    virt_api_gap_seconds: float = 0.2
+    """How long virt-api's webhooks refuse connections when one of its pods goes (its readers hear late)."""
     lease_seconds: float = 1.0
     """Until a new synchronization leader takes the lease of one that vanished (15 s in reality)."""
     sync_seconds: float = 0.01

@@ -21,7 +21,7 @@ Key = tuple[str | None, str]
 
 _LOST = (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError, ValueError)
 _PAUSE = 0.05
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 1.0
 
 
 class Store:
@@ -53,7 +53,7 @@ class Store:
             self._task = None
 
     async def synced(self) -> None:
-        """Wait until the first list is in."""
+        """Wait until the first list is in, or it is known that the kind is not served."""
         await self._synced.wait()
 
     def get(self, name: str, namespace: str | None = None) -> Object | None:
@@ -99,9 +99,10 @@ class Store:
             except Gone:
                 self._version = ""
             except ApiError as error:
-                # 404: the kind is not served (yet); its CRD may come. Anything else passes with time too.
                 self._version = ""
-                pause = await _rest(pause if error.status != 404 else _PAUSE)
+                if error.status == 404:
+                    await self._unserved()
+                pause = await _rest(pause)
             except _LOST:
                 pause = await _rest(pause)
 
@@ -114,6 +115,13 @@ class Store:
         for obj in found.values():
             self._learn(obj)
         self._version = listed["metadata"]["resourceVersion"]
+        self._synced.set()
+        await self._notify()
+
+    async def _unserved(self) -> None:
+        """No CRD (yet): there are no such objects, which is as good an answer as any; and it may come."""
+        for key, obj in list(self._objects.items()):
+            self._forget(key, obj)
         self._synced.set()
         await self._notify()
 

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the tests that need clusters; see tests/testbed/README.md."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from testbed.testing import TestBed
+
+# Tests that ask for one of these need what only the test bed can do.
+_SIMULATED_ONLY = {"quiet_bed", "separate_bed"}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On real clusters the tests that need faults, or a bed of their own, are left out."""
+    if not os.environ.get("TESTBED_KUBECONFIGS"):
+        return
+    out = [item for item in items if _SIMULATED_ONLY & set(getattr(item, "fixturenames", ()))]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
+
+
+@pytest.fixture(scope="session")
+def session_bed() -> Iterator[TestBed]:
+    """One bed for the whole run."""
+    from testbed.testing import open_bed
+
+    with open_bed(f"pytest-{os.getpid()}") as bed:
+        yield bed
+
+
+@pytest.fixture
+def bed(session_bed: TestBed) -> Iterator[TestBed]:
+    """Two clusters: a test bed of this run, a running one (TESTBED_NAME) or real ones (TESTBED_KUBECONFIGS).
+
+    Faults that a test left on end with it.
+    """
+    yield session_bed
+    session_bed.calm()
+
+
+@pytest.fixture
+def quiet_bed(bed: TestBed) -> TestBed:
+    """The bed for tests that set faults or read the audit log: never real clusters."""
+    bed.calm()
+    return bed
+
+
+@pytest.fixture(scope="module")
+def separate_bed() -> Iterator[TestBed]:
+    """A bed for one test module that changes the clusters as a whole (KubeVirt's settings, trust, networks)."""
+    from testbed.testing import own_bed
+
+    with own_bed(f"pytest-{os.getpid()}-{uuid.uuid4().hex[:6]}") as bed:
+        yield bed
+
+
+@pytest.fixture
+def cluster_a(bed: TestBed) -> Path:
+    """The kubeconfig of the first cluster."""
+    return next(iter(bed.clusters.values())).kubeconfig
+
+
+@pytest.fixture
+def cluster_b(bed: TestBed) -> Path:
+    """The kubeconfig of the second cluster."""
+    _first, second = list(bed.clusters.values())[:2]
+    return second.kubeconfig
+
+
+@pytest.fixture
+def namespace(bed: TestBed) -> Iterator[str]:
+    """A fresh namespace on every cluster."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    for cluster in bed.clusters.values():
+        cluster.client.create("namespaces", {"metadata": {"name": name}})
+    yield name
+    for cluster in bed.clusters.values():
+        cluster.client.delete("namespaces", name)

@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test bed itself: it starts fast, says what is wrong, leaves nothing behind, and its faults strike."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from testbed import daemon
+from testbed.bed import beds
+from testbed.control import BedError
+from testbed.kube import ApiError, Conflict
+from testbed.proxy import running
+from testbed.proxy_rules import Action, Request, requests, writes
+from testbed.testing import Client, TestBed, TestCluster
+
+# Nothing but the control plane: what is started here is not looked into.
+BARE = ("kubevirt=false", "openperouter=false", "cni=false")
+
+
+@pytest.fixture
+def cluster(quiet_bed: TestBed) -> TestCluster:
+    return next(iter(quiet_bed.clusters.values()))
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    """A bed of the test's own, gone afterwards whatever happened."""
+    made = f"pytest-{uuid.uuid4().hex[:8]}"
+    yield made
+    daemon.end(made)
+    for left in (daemon.log_path(made), beds() / f"{made}.lock"):
+        left.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def proxied(cluster: TestCluster) -> Iterator[Client]:
+    client = Client(cluster.proxied)
+    yield client
+    client.close()
+
+
+def test_two_clusters_are_two(quiet_bed: TestBed) -> None:
+    first, second = list(quiet_bed.clusters.values())[:2]
+    assert _uid(first) != _uid(second)
+
+
+def test_up_again_changes_nothing_and_other_clusters_are_refused(name: str) -> None:
+    run = _testbed("up", "--name", name, "--clusters", "one", *_options(BARE))
+    assert run.returncode == 0, run.stderr
+    status = json.loads(_testbed("status", "--name", name, "--json").stdout)
+    again = _testbed("up", "--name", name, "--clusters", "one", *_options(BARE))
+    assert again.stdout == run.stdout
+    assert json.loads(_testbed("status", "--name", name, "--json").stdout)["pid"] == status["pid"]
+    other = _testbed("up", "--name", name, "--clusters", "one,two")
+    assert other.returncode == 1
+    assert "testbed add two" in other.stderr
+    added = _testbed("add", "--name", name, "two")
+    assert Path(added.stdout.strip()).exists(), added.stderr
+
+
+def test_killed_it_leaves_nothing_that_stops_the_next_start(name: str) -> None:
+    daemon.spawn(name, ["one"], BARE)
+    status = json.loads((beds() / name / "bed.json").read_text())
+    children = _children(status["pid"])
+    assert len(children) == 4
+    os.kill(status["pid"], signal.SIGKILL)
+    _until(lambda: not any(_alive(child) for child in children), "children die with the daemon")
+    assert _testbed("status", "--name", name).returncode == 3
+    daemon.spawn(name, ["one"], BARE)
+    assert json.loads((beds() / name / "bed.json").read_text())["pid"] != status["pid"]
+
+
+def test_a_start_that_fails_says_why_and_leaves_no_process(name: str) -> None:
+    run = _testbed("up", "--name", name, "--clusters", "one", "--set", "nodse=3")
+    assert run.returncode == 1
+    assert "no setting 'nodse'" in run.stderr
+    assert not daemon.running(name)
+
+
+def test_a_broken_control_plane_ends_the_bed(name: str) -> None:
+    daemon.spawn(name, ["one"], BARE)
+    pid = json.loads((beds() / name / "bed.json").read_text())["pid"]
+    os.kill(_children(pid)[0], signal.SIGKILL)
+    _until(lambda: not daemon.running(name), "the daemon ends")
+    assert "stopping:" in daemon.log_path(name).read_text()
+
+
+def test_a_user_has_no_rights_until_rbac_gives_some(cluster: TestCluster, namespace: str) -> None:
+    client = Client(cluster.user("reader"))
+    try:
+        with pytest.raises(ApiError) as refused:
+            client.list("configmaps", namespace)
+        assert refused.value.status == 403
+        subject = {"kind": "User", "name": "reader", "apiGroup": "rbac.authorization.k8s.io"}
+        role = {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"}
+        binding = {"metadata": {"name": "reader", "namespace": namespace}, "subjects": [subject], "roleRef": role}
+        cluster.client.create("rolebindings", binding)
+        _until(lambda: _readable(client, namespace), "the API server learns of the binding")
+    finally:
+        client.close()
+
+
+def test_the_audit_log_holds_a_users_writes_and_no_reads(cluster: TestCluster, namespace: str) -> None:
+    mark = cluster.mark()
+    cluster.client.list("configmaps", namespace)
+    assert cluster.writes(mark) == []
+    cluster.client.create("configmaps", {"metadata": {"name": "one", "namespace": namespace}})
+    _until(lambda: bool(cluster.writes(mark)), "the write is on record")
+    (write,) = cluster.writes(mark)
+    assert (write.verb, write.path, write.code) == ("create", f"/api/v1/namespaces/{namespace}/configmaps", 201)
+
+
+def test_a_proxy_records_and_kills_at_a_write(cluster: TestCluster, namespace: str, tmp_path: Path) -> None:
+    with running(cluster.kubeconfig, tmp_path) as proxy:
+        client = Client(proxy.kubeconfig)
+        try:
+            seen: list[str] = []
+
+            def after(request: Request) -> None:
+                seen.append(f"{request} {request.status}")
+
+            proxy.add(Action(after=after, reset_after=True), writes, nth=2)
+            client.create("configmaps", _config_map(namespace, "one"))
+            with pytest.raises(aiohttp.ServerDisconnectedError):
+                client.create("configmaps", _config_map(namespace, "two"))
+            assert seen == [f"POST /api/v1/namespaces/{namespace}/configmaps 201"]
+            assert [request.status for request in proxy.writes()] == [201, 201]
+        finally:
+            client.close()
+    assert cluster.client.get("configmaps", "two", namespace) is not None
+
+
+def test_a_proxy_answers_in_the_api_servers_place(cluster: TestCluster, namespace: str, tmp_path: Path) -> None:
+    with running(cluster.kubeconfig, tmp_path) as proxy:
+        client = Client(proxy.kubeconfig)
+        try:
+            proxy.add(Action(status=409, reason="Conflict"), requests("POST", "*/configmaps"), times=1)
+            with pytest.raises(Conflict):
+                client.create("configmaps", _config_map(namespace, "one"))
+            client.create("configmaps", _config_map(namespace, "one"))
+            assert [request.status for request in proxy.writes()] == [409, 201]
+        finally:
+            client.close()
+
+
+def test_api_faults_strike_the_proxied_kubeconfig_only(
+    quiet_bed: TestBed, cluster: TestCluster, proxied: Client
+) -> None:
+    with quiet_bed.fault("api-error", cluster.name, status="429", retry_after="1", path="/api/v1/nodes"):
+        with pytest.raises(ApiError) as refused:
+            proxied.list("nodes")
+        assert refused.value.status == 429
+        cluster.client.list("nodes")
+    proxied.list("nodes")
+
+
+def test_an_unknown_fault_is_refused_with_the_list(quiet_bed: TestBed) -> None:
+    with pytest.raises(BedError, match=r"there are: .*api-slow"), quiet_bed.fault("api-slwo"):
+        pass
+
+
+def _uid(cluster: TestCluster) -> str:
+    namespace = cluster.client.get("namespaces", "kube-system")
+    assert namespace is not None
+    return str(namespace["metadata"]["uid"])
+
+
+def _testbed(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "testbed", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+
+
+def _options(settings: tuple[str, ...]) -> list[str]:
+    return [f"--set={setting}" for setting in settings]
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        # A zombie that nobody reaped yet is as dead as it gets.
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _until(true: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not after {seconds:.0f} s: {what}"
+        time.sleep(0.02)
+
+
+def _readable(client: Client, namespace: str) -> bool:
+    try:
+        client.list("configmaps", namespace)
+    except ApiError:
+        return False
+    return True
+
+
+def _config_map(namespace: str, name: str) -> dict[str, object]:
+    return {"metadata": {"name": name, "namespace": namespace}}
