@@ -106,7 +106,8 @@ def _own_fields(release: Release, item: Object) -> str:
     if gateways and (wrong := _gateways(gateways)):
         if release.gateway == "l2gatewayip":
             return f"invalid l2gatewayip for vni {name}: {gateways[0]} - invalid CIDR: {gateways[0]} - {wrong}"
-        return f'invalid {release.gateway.lower()} for vni "{name}" = [{" ".join(gateways)}]: {wrong}'
+        prefix = "invalid cidr: " if wrong.startswith("invalid") else ""
+        return f'invalid {release.gateway.lower()} for vni "{name}" = [{" ".join(gateways)}]: {prefix}{wrong}'
     return ""
 
 
@@ -118,7 +119,7 @@ def _gateways(texts: Sequence[str]) -> str:
                 raise ValueError(text)
             families.append(ipaddress.ip_interface(text).version)
         except ValueError:
-            return f"invalid cidr: invalid CIDR address: {text}"
+            return f"invalid CIDR address: {text}"
     if len(families) == 2 and families[0] == families[1]:
         return f'IPFamilyForAddresses: same address family ["{texts[0]}" "{texts[1]}"]'
     return ""
