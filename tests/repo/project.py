@@ -49,9 +49,13 @@ ROLES = sorted(path.name for path in ROOT.glob("roles/*") if path.is_dir())
 PLAYBOOKS = [name for name in stems("playbooks/*.yml") if not name.endswith(".meta")]
 
 
-def spec_of(module: str) -> Any:
-    """The argument spec a module runs with, imported from the module itself."""
-    return importlib.import_module(f"ansible_collections.{NAME}.plugins.modules.{module}").MODULE.spec
+def module_of(name: str) -> Any:
+    """What a module file says it is: its argument spec and the function that does its work."""
+    return importlib.import_module(f"ansible_collections.{NAME}.plugins.modules.{name}").MODULE
+
+
+def spec_of(name: str) -> Any:
+    return module_of(name).spec
 
 
 @functools.cache

@@ -73,14 +73,14 @@ def play(task: dict[str, Any], server: Door) -> list[dict[str, Any]]:
     ids=["ours", "kubernetes.core"],
 )
 def test_the_group_feeds_both(task: dict[str, Any], door: Door, tmp_path: Path) -> None:
-    fetch = [sys.executable, ROOT / "scripts/peers.py"]
+    fetch = [sys.executable, str(ROOT / "scripts/peers.py")]
     peers = subprocess.run(fetch, check=True, capture_output=True, text=True).stdout.strip()
     playbook, inventory = tmp_path / "play.yml", tmp_path / "hosts"
     playbook.write_text(yaml.safe_dump(play(task, door), sort_keys=False))
     inventory.write_text(f"localhost ansible_connection=local ansible_python_interpreter={sys.executable}\n")
     paths = os.pathsep.join([os.environ["ANSIBLE_COLLECTIONS_PATH"], peers])
     done = subprocess.run(
-        [Path(sys.executable).with_name("ansible-playbook"), "-i", inventory, playbook],
+        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), str(playbook)],
         check=False,
         capture_output=True,
         text=True,

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 import yaml
 
-from .project import MODULES, NAME, ROOT, data, documentation, spec_of, stems, text
+from .project import MODULES, NAME, ROOT, data, documentation, module_of, spec_of, stems, text
 
 # What every module returns, and when; a key named like the module comes with it.
 RETURNED = {"actions": "always", "diff": "always", "failure": "failure"}
@@ -99,8 +100,10 @@ def test_every_module_runs_in_the_worker_too() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_is_tested_alone_and_on_the_test_bed(module: str) -> None:
-    for directory in ("unit", "integration"):
-        assert list(ROOT.glob(f"tests/{directory}/test_{module}*.py")), f"tests/{directory}/test_{module}.py"
+    core = module_of(module).work.__module__.rpartition(".")[2]
+    named = [path.name for path in ROOT.glob("tests/unit/**/*.py") if re.search(rf"\b{core}\b", path.read_text())]
+    assert named, f"no test in tests/unit imports {core}"
+    assert list(ROOT.glob(f"tests/integration/test_{module}*.py")), f"tests/integration/test_{module}.py"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -54,8 +54,8 @@ def test_the_tree_follows_the_checkout(tmp_path: Path) -> None:
 
 
 def test_a_python_without_ensurepip_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dev.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(dev.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(SystemExit, match=r"apt-get install python3\.\d+-venv"):
         dev.need_venv()
 
