@@ -13,7 +13,7 @@ from typing import Any
 from ._errors import BadInput, MigrationError, Missing
 from ._http import Http
 from ._kube import KubeCluster
-from ._kubernetes_dep import client, config, problem
+from ._kubernetes_dep import client, config, problem, urllib3
 from ._wait import Clock
 
 # Our option name -> attribute of the client's configuration.
@@ -74,10 +74,8 @@ def _configuration(options: Mapping[str, Any], side: str) -> Any:
         configuration.api_key = {"authorization": f"Bearer {options['api_key']}"}
     proxy_headers = options.get("proxy_headers")
     if proxy_headers:
-        from urllib3.util import make_headers
-
         given = {key: value for key, value in proxy_headers.items() if value}
-        configuration.proxy_headers = make_headers(**given)
+        configuration.proxy_headers = urllib3.util.make_headers(**given)
     return configuration
 
 

@@ -43,7 +43,8 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
         result: dict[str, Any] = super().run(tmp, task_vars)
         if not self._in_worker(task_vars):
             wrap_async = self._task.async_val and not self._connection.has_native_async
-            return result | self._execute_module(task_vars=task_vars, wrap_async=wrap_async)
+            result |= self._execute_module(task_vars=task_vars, wrap_async=wrap_async)
+            return result
         return result | self._work()
 
     def _in_worker(self, task_vars: dict[str, Any]) -> bool:
