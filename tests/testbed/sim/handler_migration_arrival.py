@@ -49,7 +49,7 @@ class Arrival:
 
     def appear(self, start: str, lost: Callable[[], None]) -> None:
         self.lost = lost
-        asyncio.get_running_loop().call_later(self.site.settings.handler_seconds, self._appear, start)
+        asyncio.get_running_loop().call_later(self.site.settings.handler_seconds * 2, self._appear, start)
 
     def take_over(self, end: str) -> bool:
         if self.guest is None or self.guest.state == "crashed":

@@ -86,6 +86,8 @@ class Copy:
         arrival: Arrival | None = None
         try:
             arrival = await self._connect()
+            if self._breaks_early():
+                await self._wait(self._seconds())
             arrival.appear(self.progress.start, lambda: self.die(them.REFUSED.format("connection reset by peer")))
             await self._wait(self._seconds())
         except _Broken as broken:
@@ -127,7 +129,7 @@ class Copy:
     async def _fail(self, arrival: Arrival | None, why: _Break) -> None:
         if why.aborted:
             # libvirt needs a moment to roll back.
-            await asyncio.sleep(self.site.settings.handler_seconds * 2)
+            await asyncio.sleep(self.site.settings.handler_seconds * 4)
         self.progress.end = self.site.now()
         self.progress.failed, self.progress.reason = True, why.reason
         self.progress.abort_status = "Succeeded" if why.aborted else ""
@@ -146,6 +148,10 @@ class Copy:
         self.left = True
         self.progress.end = end
         self._changed()
+
+    def _breaks_early(self) -> bool:
+        fault = self._fault(them.COPY_FAILURE)
+        return fault is not None and fault.get("when", "connecting") == "connecting"
 
     def _seconds(self) -> float:
         fault = self._fault(them.COPY_SECONDS)

@@ -22,7 +22,8 @@ COPY_FAILURE = register(
     "copy-failure",
     "the copy breaks and the guest stays where it is; set it on the source's cluster",
     vm=_VM,
-    after="seconds into the copy, its half without",
+    when="connecting: before anything arrives (as without), copying: when half of it has",
+    after="how many seconds later than the beginning, instead of at the half",
     reason="what QEMU says",
     target="dies: the target's launcher ends too (as without), survives: its guest goes on and runs on both sides",
 )

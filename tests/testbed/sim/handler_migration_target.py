@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ class HandlerMigrationTarget(Controller):
         super().__init__(site)
         self._api = site.api("kubevirt-handler")
         self._arrivals = Arrivals(site, self.enqueue)
+        self._ending: set[asyncio.Task[None]] = set()
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         return {VMIS: itself, "pods": _of_pod, "persistentvolumeclaims": lambda claim: ()}
@@ -42,6 +44,9 @@ class HandlerMigrationTarget(Controller):
         self.site.faults.subscribe(self._on_fault)
 
     async def stop(self) -> None:
+        for ending in self._ending:
+            ending.cancel()
+        await asyncio.gather(*self._ending, return_exceptions=True)
         self._arrivals.close_all()
 
     async def reconcile(self, key: str) -> float | None:
@@ -164,21 +169,22 @@ class HandlerMigrationTarget(Controller):
     async def _clean_up(self, vmi: Object, new: Object) -> None:
         """Last of all. A receiver whose migration failed stays one."""
         failed = bool(it.migration_state(new).get("failed"))
-        if failed:
-            await self._end_launcher(vmi)
-        elif it.is_receiver(new):
+        if not failed and it.is_receiver(new):
             new["metadata"]["annotations"].pop(it.RECEIVER)
             claims = self.store("persistentvolumeclaims").list(vmi["metadata"]["namespace"])
             report_guest(new, {claim["metadata"]["name"]: claim for claim in claims}, self.site.now())
         new["metadata"]["labels"].pop(it.TARGET_NODE_NAME, None)
         await self._api.update(VMIS, new)
         self._arrivals.drop(key_of(vmi))
+        if failed and (pod := self._target_pod(vmi)) is not None:
+            ending = asyncio.create_task(self._end_launcher(pod))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
 
-    async def _end_launcher(self, vmi: Object) -> None:
-        """The launcher is told to leave; its process ends without complaint."""
-        pod = self._target_pod(vmi)
-        if pod is not None:
-            await end_pod(self.site.api("kubelet"), pod, "Succeeded", self.site.now())
+    async def _end_launcher(self, pod: Object) -> None:
+        """The launcher was told to leave; a little later its process ends without complaint."""
+        await asyncio.sleep(self.site.settings.launcher_exit_seconds)
+        await end_pod(self.site.api("kubelet"), pod, "Succeeded", self.site.now())
 
     async def _watch_launcher(self, vmi: Object) -> None:
         """A launcher pod that dies takes the guest with it; a guest that crashed takes the pod with it."""

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from ..controller import Controller, key_of
-from ..kube import ApiError, Conflict
+from ..kube import ApiError, Conflict, NotFound
 from ..resources import Object
 from . import json_patch
 from . import synchronization_copy as copying
@@ -84,7 +84,7 @@ class SynchronizationController(Controller):
         except (RpcError, ApiError, ValueError) as error:
             # The work queue of KubeVirt: 5 ms, doubled each time, never given up.
             tries = self._tries[key] = self._tries.get(key, 0) + 1
-            if not isinstance(error, (RpcError, Conflict)):
+            if not isinstance(error, (RpcError, Conflict, NotFound)):
                 self.site.log(f"{self.name} {key}: attempt {tries}: {error}")
             return float(min(_FIRST_PAUSE * 2.0 ** (tries - 1), _LONGEST_PAUSE)) * self.site.settings.sync_patience
         self._tries.pop(key, None)

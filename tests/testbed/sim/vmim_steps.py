@@ -74,7 +74,7 @@ class Steps:
         elif not job.makes_target_pod(vmim):
             return None
         elif pod is None:
-            await json_patch.apply(self._api, VMIS, vmi, writes.run_as_nonroot(vmi))
+            vmi = await json_patch.apply(self._api, VMIS, vmi, writes.run_as_nonroot(vmi))
             async with self._starting:
                 return await self._start(vmim, vmi)
         elif not it.pod_ready(pod):
