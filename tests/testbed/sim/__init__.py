@@ -21,6 +21,7 @@ from .kubelet import Kubelet
 from .node import NodeHeartbeat
 from .storage import Cdi, Provisioner
 from .synchronization_leader import SynchronizationLeader
+from .virt_api_service import VirtApiEndpoints
 from .virt_operator import VirtOperator
 from .vm_controller import VmController
 from .vmi_controller import VmiController
@@ -34,6 +35,7 @@ SIMULATORS: list[type[Controller]] = [
     Provisioner,
     Cdi,
     VirtOperator,
+    VirtApiEndpoints,
     HandlerNode,
     HandlerVmi,
     VmController,

@@ -12,7 +12,7 @@ from ..kube import Conflict
 from ..resources import Object
 from ..site import Site
 from ..webhooks import ALLOWED, Verdict, denied
-from . import virt_api_vm, virt_api_vmi, virt_api_vmim
+from . import virt_api_service, virt_api_vm, virt_api_vmi, virt_api_vmim
 from .virt_api_refusal import Refusal
 
 _PATHS = {
@@ -171,7 +171,7 @@ def _webhook(site: Site, name: str, path: str, resource: str, operations: tuple[
     return {
         "name": f"{name}.kubevirt.io",
         "admissionReviewVersions": ["v1", "v1beta1"],
-        "clientConfig": site.webhooks.client_config(path),
+        "clientConfig": virt_api_service.client_config(site, path),
         "failurePolicy": "Fail",
         "sideEffects": "NoneOnDryRun" if name == "virtualmachine-validator" else "None",
         "timeoutSeconds": 10,
