@@ -111,9 +111,9 @@ def _run(command: list[str | Path], environment: dict[str, str], tell: Say, what
     done = threading.Event()
     teller = threading.Thread(target=_progress, args=(done, lines, tell, what, total), daemon=True)
     teller.start()
-    assert process.stdout is not None
-    lines.extend(line.rstrip() for line in process.stdout)
-    code = process.wait()
+    with process:
+        lines.extend(line.rstrip() for line in process.stdout or ())
+    code = process.returncode
     done.set()
     teller.join()
     if code:
