@@ -17,6 +17,7 @@ from .handler_migratable import conditions, method
 from .handler_node import handler_runs
 from .launcher import interface_name
 from .launcher_end import end_pod
+from .launcher_volumes import claims_of
 from .node import DOWN
 
 VMIS = "virtualmachineinstances"
@@ -41,7 +42,9 @@ class HandlerVmi(Controller):
         if it.labels(pod).get("kubevirt.io") != "virt-handler":
             return []
         node = pod["spec"].get("nodeName")
-        return [key_of(vmi) for vmi in self.store(VMIS).list() if node and it.status(vmi).get("nodeName") == node]
+        if not node:
+            return []
+        return [key_of(vmi) for vmi in self.store(VMIS).list(where=lambda vmi: it.status(vmi).get("nodeName") == node)]
 
     def _on_fault(self, name: str) -> None:
         if name in (SHUTDOWN, CRASH, DOWN):
@@ -89,8 +92,7 @@ class HandlerVmi(Controller):
         """Phase and what the guest looks like; one PUT of the whole object, only if something is new."""
         reported = copy.deepcopy(vmi)
         it.set_phase(reported, "Running", self.site.now())
-        known = self.store("persistentvolumeclaims").list(vmi["metadata"]["namespace"])
-        report_guest(reported, {claim["metadata"]["name"]: claim for claim in known}, self.site.now())
+        report_guest(reported, claims_of(self.store("persistentvolumeclaims"), vmi), self.site.now())
         if reported != vmi:
             await self.site.api("kubevirt-handler").update(VMIS, reported)
 

@@ -18,7 +18,7 @@ from ..faults import register
 from ..kube import ApiError
 from ..resources import Object
 from ..site import Site
-from . import pod_status
+from . import pod_mounts, pod_status
 from .cni import Cni, annotation, hardware_address
 from .events import EventRecorder
 from .multus import MultusError, default_entry, reported
@@ -45,7 +45,7 @@ class Kubelet(Controller):
         self._due: dict[str, float] = {}  # by UID: when the pod's containers are up
 
     def watches(self) -> dict[str, Any]:
-        return {"pods": itself, "nodes": self._on_node}
+        return {"pods": itself, "nodes": self._on_node, "secrets": self._on_mounted, "configmaps": self._on_mounted}
 
     async def start(self) -> None:
         self.site.faults.subscribe(self._on_fault)
@@ -87,7 +87,17 @@ class Kubelet(Controller):
             return None
         if (left := due - clock()) > 0:
             return left
+        if not await self._mount(pod):
+            return None  # the event of what is missing brings the pod back
         return await self._run(key, pod, node)
+
+    async def _mount(self, pod: Object) -> bool:
+        """Everything to be mounted is there; False after telling in an event what is not."""
+        namespace = pod["metadata"]["namespace"]
+        lacks = pod_mounts.missing(pod, lambda kind, name: self.store(kind).get(name, namespace) is not None)
+        for text in lacks:
+            await self._events.warn("Pod", pod, "FailedMount", text)
+        return not lacks
 
     async def _run(self, key: str, pod: Object, node: Object) -> float | None:
         """Networks, then containers: two writes, as the annotation is multus' and the status the kubelet's."""
@@ -161,6 +171,18 @@ class Kubelet(Controller):
     def _on_node(self, node: Object) -> Iterable[str]:
         name = node["metadata"]["name"]
         return [key for key, pod in self._known.items() if pod["spec"].get("nodeName") == name and _waits(pod)]
+
+    def _on_mounted(self, obj: Object) -> Iterable[str]:
+        """Pods that wait for this one."""
+        kind = "secrets" if obj["kind"] == "Secret" else "configmaps"
+        name, namespace = obj["metadata"]["name"], obj["metadata"]["namespace"]
+        return [
+            key
+            for key, pod in self._known.items()
+            if _waits(pod)
+            and pod["metadata"]["namespace"] == namespace
+            and any(one[1:] == (kind, name) for one in pod_mounts.mounted(pod))
+        ]
 
     def _on_fault(self, name: str) -> None:
         if name in (DOWN, STUCK):

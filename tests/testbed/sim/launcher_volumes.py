@@ -5,9 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..resources import Object
+
+if TYPE_CHECKING:
+    from ..store import Store
 
 _OWN = ("private", "public", "sockets", "virt-bin-share-dir", "libvirt-runtime", "ephemeral-disks")
 _OWN_PATHS = {
@@ -83,6 +86,13 @@ def claims(spec: Mapping[str, Any]) -> dict[str, str]:
         elif "dataVolume" in one:
             found[one["name"]] = one["dataVolume"]["name"]
     return found
+
+
+def claims_of(store: Store, vmi: Mapping[str, Any]) -> dict[str, Object]:
+    """Those of an instance's claims that exist, by name."""
+    names = set(claims(vmi["spec"]).values())
+    found = store.list(vmi["metadata"]["namespace"], lambda claim: claim["metadata"]["name"] in names) if names else []
+    return {claim["metadata"]["name"]: claim for claim in found}
 
 
 def _of(spec: Mapping[str, Any]) -> list[Object]:

@@ -76,7 +76,8 @@ class VmController(Controller):
 
     def _users_of_claim(self, claim: Object) -> Iterable[str]:
         meta = claim["metadata"]
-        return [key_of(vm) for vm in self.store(VMS).list(meta["namespace"]) if self.disks.uses(vm, meta["name"])]
+        users = self.store(VMS).list(meta["namespace"], lambda vm: self.disks.uses(vm, meta["name"]))
+        return [key_of(vm) for vm in users]
 
     async def reconcile(self, key: str) -> float | None:
         try:

@@ -15,7 +15,7 @@ from ..resources import Object
 from . import json_patch, launcher
 from . import vmi as it
 from .launcher_image import launcher_image
-from .launcher_volumes import claims
+from .launcher_volumes import claims, claims_of
 from .vmi_controller_status import Seen, is_patched, next_state, patch
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class VmiController(Controller):
 
     def _users_of_claim(self, claim: Object) -> Iterable[str]:
         meta = claim["metadata"]
-        known = self.store(VMIS).list(meta["namespace"])
-        return [key_of(vmi) for vmi in known if meta["name"] in claims(vmi["spec"]).values()]
+        users = self.store(VMIS).list(meta["namespace"], lambda vmi: meta["name"] in claims(vmi["spec"]).values())
+        return [key_of(vmi) for vmi in users]
 
     async def reconcile(self, key: str) -> float | None:
         try:
@@ -140,11 +140,10 @@ class VmiController(Controller):
         meta = vmi["metadata"]
         vm = self.store("virtualmachines").get(meta["name"], meta["namespace"])
         owned = pods if pod is None or any(one["metadata"]["uid"] == pod["metadata"]["uid"] for one in pods) else [pod]
-        known = self.store("persistentvolumeclaims").list(meta["namespace"])
         return Seen(
             pod,
             owned,
-            {claim["metadata"]["name"]: claim for claim in known},
+            claims_of(self.store("persistentvolumeclaims"), vmi),
             has_owner=vm is not None and it.controlled_by(vmi, vm),
             error=error,
             error_reason=reason,
