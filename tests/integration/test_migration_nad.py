@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,9 +56,11 @@ def _attached(pod: Object | None) -> bool:
 
 @pytest.fixture
 def network(bed: TestBed, namespace: str) -> Iterator[Network]:
-    """Ranges differ from test to test: whereabouts' pools stay behind."""
-    index = uuid.uuid4().int % 250
-    network = Network(next(iter(bed.clusters.values())), namespace, index)
+    """On a range that has no pool yet: whereabouts never removes one."""
+    cluster = next(iter(bed.clusters.values()))
+    pools = {pool["metadata"]["name"] for pool in cluster.client.list("ippools")}
+    index = next(number for number in range(256) if f"10.200.{number}.0-24" not in pools)
+    network = Network(cluster, namespace, index)
     yield network
     network.cluster.client.delete(NADS, "net", namespace)
 
