@@ -125,9 +125,7 @@ def test_a_missing_network_holds_pods_until_it_comes(site: Site) -> None:
         lambda: any("cannot find a network-attachment-definition (comes-late)" in m for m in _sandbox(site)),
         "an event about the missing definition",
     )
-    stuck = [pod for pod in site.handlers() if pod["status"]["phase"] == "Pending"]
-    waiting = [each["state"]["waiting"]["reason"] for pod in stuck for each in pod["status"]["initContainerStatuses"]]
-    assert waiting == ["ContainerCreating"]
+    until(lambda: "ContainerCreating" in _waiting(site.handlers()), "a virt-handler in ContainerCreating")
     assert _reason(site.kubevirt(), "Progressing") == "UpdateInProgress"
     site.define("comes-late", range="10.81.0.0/24")
     addresses = site.settle()["status"]["synchronizationAddresses"]
@@ -254,6 +252,13 @@ def test_the_webhook_knows_nothing_of_gates_and_networks(site: Site) -> None:
 
 def _sandbox(site: Site) -> list[str]:
     return site.events("FailedCreatePodSandBox")
+
+
+def _waiting(pods: list[Object]) -> list[str]:
+    """Why containers of pending pods wait."""
+    pending = [pod["status"] for pod in pods if pod["status"]["phase"] == "Pending"]
+    containers = [each for status in pending for each in status.get("initContainerStatuses", [])]
+    return [each["state"]["waiting"]["reason"] for each in containers]
 
 
 def _reason(kubevirt: Object, type_: str) -> str:
