@@ -1,0 +1,130 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Playbooks killed at every write, and run again: they end where an undisturbed run ends.
+
+Each run is killed with SIGKILL, with everything it started, right after the API server has carried out its first
+write and before the run hears of it. The next run starts from there and is killed at its own first write, and so on
+until a run has nothing left to write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.playbooks import command, playbook
+from testbed.proxy import Proxy, running
+from testbed.proxy_rules import Action, Request, writes
+from testbed.resources import Object
+from testbed.testing import TestBed
+
+VM = "vm-1"
+MOST_WRITES = 40
+"""More than any of the playbooks makes; a run that never ends would be a loop."""
+
+
+class Doomed:
+    """Runs of playbooks through proxies that kill them."""
+
+    def __init__(self, directory: Path, proxies: list[Proxy]) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self.killed_at: list[str] = []
+        for proxy in proxies:
+            proxy.add(Action(after=self._kill), writes)
+
+    def _kill(self, request: Request) -> None:
+        """Called by a proxy between the API server's answer and the run."""
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            if self._process is not None:
+                self.killed_at.append(str(request))
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process = None
+
+    def run(self, name: str, **extra: Any) -> tuple[int, str]:
+        """Exit code and output of one run, killed or not."""
+        environment = os.environ | {"DEMO_KUBECONFIGS": str(self._directory)}
+        with subprocess.Popen(
+            command(name, **extra),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            with self._lock:
+                self._process = process
+            output = process.communicate()[0]
+        return process.returncode, output
+
+    def until_done(self, name: str, **extra: Any) -> list[str]:
+        """Run again and again until a run is left alone; the writes at which the others were killed."""
+        self.killed_at.clear()
+        for _ in range(MOST_WRITES):
+            before = len(self.killed_at)
+            code, output = self.run(name, **extra)
+            if len(self.killed_at) == before:
+                assert code == 0, output
+                return list(self.killed_at)
+        raise AssertionError(f"{name} still writes after {MOST_WRITES} runs: {self.killed_at}")
+
+
+@pytest.fixture
+def doomed(separate_bed: TestBed, tmp_path: Path) -> Iterator[Doomed]:
+    """Runs against two fresh clusters with a running VM on the first."""
+    separate_bed.clusters["cluster-a"].vm(VM)
+    with contextlib.ExitStack() as stack:
+        proxies = [
+            stack.enter_context(running(cluster.kubeconfig, tmp_path, name))
+            for name, cluster in separate_bed.clusters.items()
+        ]
+        yield Doomed(tmp_path, proxies)
+
+
+def assert_as_undisturbed(bed: TestBed, name: str, **extra: Any) -> None:
+    """An undisturbed run finds nothing to do."""
+    again = playbook(bed, name, **extra).succeeded()
+    assert (again.writes, sum(again.changed.values())) == ([], 0), again.output
+
+
+def the(bed: TestBed, cluster: str, kind: str) -> Object:
+    found = bed.clusters[cluster].client.get(kind, VM, "default")
+    assert found is not None
+    return found
+
+
+def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
+    killed = doomed.until_done("site")
+    assert len(killed) >= 8, killed
+    assert_as_undisturbed(separate_bed, "site")
+    playbook(separate_bed, "verify").succeeded()
+
+    before = the(separate_bed, "cluster-a", "virtualmachineinstances")
+    move = {"source": "cluster-a", "target": "cluster-b", "vms": f"default/{VM}"}
+    killed = doomed.until_done("migrate", **move)
+    assert len([write for write in killed if "virtualmachineinstancemigrations" in write]) >= 4, killed
+    assert_as_undisturbed(separate_bed, "migrate", **move)
+
+    after = the(separate_bed, "cluster-b", "virtualmachineinstances")
+    assert after["status"]["phase"] == "Running"
+    assert after["status"]["interfaces"][0]["mac"] == before["status"]["interfaces"][0]["mac"]
+    assert after["spec"]["domain"]["firmware"] == before["spec"]["domain"]["firmware"]
+    assert the(separate_bed, "cluster-b", "virtualmachines")["spec"]["runStrategy"] == "Always"
+    assert the(separate_bed, "cluster-a", "virtualmachines")["spec"]["runStrategy"] == "Halted"
+    assert separate_bed.clusters["cluster-a"].client.get("virtualmachineinstances", VM, "default") is None
+    for cluster in separate_bed.clusters.values():
+        assert cluster.client.list("virtualmachineinstancemigrations", "default") == []
+        annotations = cluster.client.get("virtualmachines", VM, "default")["metadata"]["annotations"]  # type: ignore[index]  # it is there
+        assert "livemigration.kubevirt/attempt" not in annotations
+
+    doomed.until_done("teardown")
+    assert_as_undisturbed(separate_bed, "teardown")
