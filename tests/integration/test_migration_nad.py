@@ -62,7 +62,8 @@ def network(bed: TestBed, namespace: str) -> Iterator[Network]:
     index = next(number for number in range(256) if f"10.200.{number}.0-24" not in pools)
     network = Network(cluster, namespace, index)
     yield network
-    network.cluster.client.delete(NADS, "net", namespace)
+    for name in ("net", "rival"):
+        network.cluster.client.delete(NADS, name, namespace)
 
 
 def test_check_do_do_again_and_undo(network: Network) -> None:
