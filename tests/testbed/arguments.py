@@ -59,6 +59,7 @@ def _trouble(verbs: Any) -> None:
     off.add_argument("--cluster")
     listed = _verb(actions, "list", "what is on, and what there is")
     listed.add_argument("--json", action="store_true")
+    verbs.add_parser("faults", help="all faults there are, as a table")
     partition = _verb(verbs, "partition", "drop what the sites of two clusters send each other")
     partition.add_argument("source")
     partition.add_argument("target")

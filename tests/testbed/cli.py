@@ -17,6 +17,7 @@ from .arguments import parser
 from .audit import Audit
 from .bed import beds
 from .control import BedError, call
+from .faults import FAULTS
 
 Options = argparse.Namespace
 
@@ -24,7 +25,7 @@ Options = argparse.Namespace
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     try:
-        return _VERBS[options.verb](options) or 0
+        return VERBS[options.verb](options) or 0
     except (BedError, daemon.StartFailed, build.BuildError, OSError) as error:
         print(f"testbed {options.verb}: {error}", file=sys.stderr)
         return 1
@@ -132,6 +133,13 @@ def _fault(options: Options) -> None:
             _show_faults(_ask(options, "fault-list"), options.json)
 
 
+def _faults(_options: Options) -> None:
+    print("| fault | what happens | arguments |\n|---|---|---|")
+    for name, fault in sorted(FAULTS.items()):
+        arguments = "; ".join(f"`{argument}`: {meaning}" for argument, meaning in fault.args.items())
+        print(f"| `{name}` | {fault.doc} | {arguments} |".replace("|  |", "| |"))
+
+
 def _partition(options: Options) -> None:
     _show(_ask(options, "partition", source=options.source, target=options.target, one_way=options.one_way))
 
@@ -169,13 +177,14 @@ def _daemon(options: Options) -> int:
     return daemon.serve(options.name, options.clusters.split(","), options.set, options.report)
 
 
-_VERBS: dict[str, Callable[[Options], int | None]] = {
+VERBS: dict[str, Callable[[Options], int | None]] = {
     "add": _add,
     "audit": _audit,
     "build": _build,
     "daemon": _daemon,
     "down": _down,
     "fault": _fault,
+    "faults": _faults,
     "heal": _heal,
     "logs": _logs,
     "partition": _partition,
