@@ -14,14 +14,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import aiohttp
 import pytest
 from testbed import daemon
 from testbed.bed import beds
 from testbed.control import BedError
-from testbed.kube import ApiError, Conflict
-from testbed.proxy import running
-from testbed.proxy_rules import Action, Request, requests, writes
+from testbed.kube import ApiError
 from testbed.testing import Client, TestBed, TestCluster
 
 # Nothing but the control plane: what is started here is not looked into.
@@ -41,13 +38,6 @@ def name() -> Iterator[str]:
     daemon.end(made)
     for left in (daemon.log_path(made), beds() / f"{made}.lock"):
         left.unlink(missing_ok=True)
-
-
-@pytest.fixture
-def proxied(cluster: TestCluster) -> Iterator[Client]:
-    client = Client(cluster.proxied)
-    yield client
-    client.close()
 
 
 def test_two_clusters_are_two(quiet_bed: TestBed) -> None:
@@ -119,50 +109,6 @@ def test_the_audit_log_holds_a_users_writes_and_no_reads(cluster: TestCluster, n
     _until(lambda: bool(cluster.writes(mark)), "the write is on record")
     (write,) = cluster.writes(mark)
     assert (write.verb, write.path, write.code) == ("create", f"/api/v1/namespaces/{namespace}/configmaps", 201)
-
-
-def test_a_proxy_records_and_kills_at_a_write(cluster: TestCluster, namespace: str, tmp_path: Path) -> None:
-    with running(cluster.kubeconfig, tmp_path) as proxy:
-        client = Client(proxy.kubeconfig)
-        try:
-            seen: list[str] = []
-
-            def after(request: Request) -> None:
-                seen.append(f"{request} {request.status}")
-
-            proxy.add(Action(after=after, reset_after=True), writes, nth=2)
-            client.create("configmaps", _config_map(namespace, "one"))
-            with pytest.raises(aiohttp.ServerDisconnectedError):
-                client.create("configmaps", _config_map(namespace, "two"))
-            assert seen == [f"POST /api/v1/namespaces/{namespace}/configmaps 201"]
-            assert [request.status for request in proxy.writes()] == [201, 201]
-        finally:
-            client.close()
-    assert cluster.client.get("configmaps", "two", namespace) is not None
-
-
-def test_a_proxy_answers_in_the_api_servers_place(cluster: TestCluster, namespace: str, tmp_path: Path) -> None:
-    with running(cluster.kubeconfig, tmp_path) as proxy:
-        client = Client(proxy.kubeconfig)
-        try:
-            proxy.add(Action(status=409, reason="Conflict"), requests("POST", "*/configmaps"), times=1)
-            with pytest.raises(Conflict):
-                client.create("configmaps", _config_map(namespace, "one"))
-            client.create("configmaps", _config_map(namespace, "one"))
-            assert [request.status for request in proxy.writes()] == [409, 201]
-        finally:
-            client.close()
-
-
-def test_api_faults_strike_the_proxied_kubeconfig_only(
-    quiet_bed: TestBed, cluster: TestCluster, proxied: Client
-) -> None:
-    with quiet_bed.fault("api-error", cluster.name, status="429", retry_after="1", path="/api/v1/nodes"):
-        with pytest.raises(ApiError) as refused:
-            proxied.list("nodes")
-        assert refused.value.status == 429
-        cluster.client.list("nodes")
-    proxied.list("nodes")
 
 
 def test_an_unknown_fault_is_refused_with_the_list(quiet_bed: TestBed) -> None:
