@@ -212,4 +212,5 @@ def _progress(situation: Situation) -> str:
         for side, found in ((situation.source, situation.send), (situation.target, situation.receive))
     ]
     text = "KubeVirt: " + ", ".join(phases)
-    return f"{text} ({complaint})" if complaint else text
+    # Complaints of no known kind come and go in every healthy move.
+    return f"{text} ({complaint})" if complaint and complaint.kind != "other" else text

@@ -55,8 +55,8 @@ def proof(situation: Situation) -> Iterator[str]:
         yield f"{target.name}: {label(situation.receive)} has Succeeded"
     yield f"{source.name}: no launcher pod of {source.label} is left in which anything could run"
     yield f"{source.name}: " + ("its VMI has ended" if source.vmi else "it has no VMI")
-    if source.vm is not None:
-        yield f"{source.name}: the VM's run strategy is {source.vm.strategy}, so that nothing starts it again"
+    if source.vm is not None and source.vm.strategy == "Halted":
+        yield f"{source.name}: the VM is Halted, so that nothing starts it again"
 
 
 def _halt(situation: Situation) -> Step | None:

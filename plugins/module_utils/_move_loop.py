@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 
+from ._cluster import Object
 from ._decide import decide
 from ._errors import Conflict, Indeterminate, MigrationError
 from ._feed import Feed, Target
@@ -55,10 +56,11 @@ class Ending:
 class Move:
     """One call of the module at work. Holds nothing that a repeat would need."""
 
-    def __init__(self, job: Job, lookout: Lookout, wish: Wish, patience: Patience, follow: Follow = Feed) -> None:
+    def __init__(
+        self, job: Job, lookout: Lookout, wish: Wish, patience: Patience, journal: Journal, follow: Follow = Feed
+    ) -> None:
         self._job, self._lookout, self._wish, self._patience, self._follow = job, lookout, wish, patience, follow
-        self._clock = job.clock
-        self.journal = Journal(self._clock.now())
+        self._clock, self._journal = job.clock, journal
         self._stage, self._since = Stage.RECEIVE, self._clock.now()
         self._complaint, self._complained = "", self._clock.now()
         self._situation: Situation | None = None
@@ -67,6 +69,7 @@ class Move:
         self._changes: list[Change] = []
         self._warnings: list[str] = []
         self._rejected = ""
+        self._unlisted: list[tuple[str, Object]] = []
         self._pause = 0.0
         self._direct = False
         self._quiet_since = self._clock.now()
@@ -74,18 +77,21 @@ class Move:
     def run(self) -> Ending:
         """Move until there is nothing left to do, or nothing that may be done."""
         try:
-            step = self._decide(self._lookout.now())
+            step = self._decide(self._lookout.first)
             if isinstance(step, Finish | Stop):
                 return self._end(step)
             with self._follow(self._lookout.targets(), self._clock) as feed:
-                feed.ready(_FIRST_LIST)
-                return self._end(self._work(feed))
+                end = self._write(feed, step, listed=False) if isinstance(step, Write) else None
+                return self._end(end or self._work(feed))
         except MigrationError as error:
             if self._situation is None or not (self._changes or self._situation.attempt):
                 raise
             return self._end(self._lost(error))
 
     def _work(self, feed: Feed) -> Finish | Stop:
+        feed.ready(_FIRST_LIST)
+        for key, returned in self._unlisted:
+            feed.note(key, returned)
         while True:
             step = self._next(feed)
             match step:
@@ -100,26 +106,27 @@ class Move:
 
     def _next(self, feed: Feed) -> Step:
         """The next step; one that rests on proof is taken from what the API servers say right now."""
-        silent = self._clock.now() - self._quiet_since >= _HEARTBEAT
+        addresses, silent = True, self._clock.now() - self._quiet_since >= _HEARTBEAT
         if not (self._direct or silent):
             step = self._decide(self._lookout.watched(feed))
             if isinstance(step, Wait) or (isinstance(step, Write) and not step.proven):
                 return step
+            addresses = isinstance(step, Write) and step.change.verb == "create"
         self._direct, self._quiet_since = False, self._clock.now()
-        return self._decide(self._lookout.now())
+        return self._decide(self._lookout.now(addresses=addresses))
 
     def _decide(self, sides: tuple[Side, Side]) -> Step:
         self._situation = self._assess(*sides)
-        self.journal.see(self._situation, self._elapsed())
+        self._journal.see(self._situation, self._elapsed())
         return decide(self._situation, self._wish)
 
     def _assess(self, source: Side, target: Side) -> Situation:
         """The situation with its times: only this run knows how long it has been looking at it."""
         bare, now = Situation(source, target), self._clock.now()
         stage = stage_of(bare) if source.known and target.known else self._stage
-        if stage is not self._stage or not self.journal.stages:
+        if stage is not self._stage or not self._journal.stages:
             self._stage, self._since = stage, now
-            self.journal.enter(source.name, stage, self._clock.wall(), self._elapsed())
+            self._journal.enter(source.name, stage, self._clock.wall(), self._elapsed())
         complaint = trouble(bare)
         kind = complaint.kind if complaint is not None and complaint.stopping else ""
         if kind != self._complaint:
@@ -145,9 +152,9 @@ class Move:
         before = self._clock.now()
         if feed.wait(_TICK):
             self._quiet_since = self._clock.now()
-        self.journal.waited += self._clock.now() - before
+        self._journal.waited += self._clock.now() - before
 
-    def _write(self, feed: Feed, step: Write) -> Finish | Stop | None:
+    def _write(self, feed: Feed, step: Write, *, listed: bool = True) -> Finish | Stop | None:
         change = step.change
         key, place = self._lookout.place(change.cluster)
         metadata = (change.before or {}).get("metadata") or {}
@@ -156,7 +163,7 @@ class Move:
             # Sent already; the watch has not shown it yet.
             before = self._clock.now()
             feed.wait(0.1)
-            self.journal.waited += self._clock.now() - before
+            self._journal.waited += self._clock.now() - before
             return None
         self._tell(change.sentence())
         try:
@@ -167,11 +174,16 @@ class Move:
         if change.verb == "delete":
             self._deleted[uid] = self._clock.now()
         elif returned is not None and "deletionTimestamp" not in metadata:
-            feed.note(f"{key}/{key_of(change.ref.resource)}", returned)
+            known = (f"{key}/{key_of(change.ref.resource)}", returned)
+            # What is noted before the first list would pass for the list.
+            if listed:
+                feed.note(*known)
+            else:
+                self._unlisted.append(known)
         self._changes.append(change)
         self._warnings += step.warnings
-        self.journal.prove(step.proof)
-        self.journal.wrote(change.cluster, change.sentence(), self._clock.wall(), self._elapsed())
+        self._journal.prove(step.proof)
+        self._journal.wrote(change.cluster, change.sentence(), self._clock.wall(), self._elapsed())
         return step.then
 
     def _refused(self, step: Write, error: MigrationError) -> Finish | Stop | None:
@@ -182,10 +194,10 @@ class Move:
         if passing(error) and not (situation and situation.overdue):
             # It may have been done all the same: look before it is tried again.
             self._direct = True
-            self._tell(f"trying again: {error}")
             if not isinstance(error, Conflict):
+                self._tell(f"trying again: {error}")
                 self._pause = min(_LONGEST_PAUSE, self._pause * 2 or 0.1)
-            self._clock.sleep(self._pause or 0.02)
+                self._clock.sleep(self._pause)
             return None
         if begun and not last:
             self._rejected = str(error)
@@ -202,14 +214,14 @@ class Move:
     def _end(self, step: Finish | Stop) -> Ending:
         if self._situation is None:
             raise RuntimeError("a move ends after it has looked")
-        self.journal.prove(step.proof)
+        self._journal.prove(step.proof)
         outcome = step.outcome if isinstance(step, Finish) else f"{step.outcome}: {step.why.found}"
         self._tell(outcome)
         warnings = [*self._warnings, *step.warnings]
         return Ending(step, self._situation, self._stage, self._changes, warnings)
 
     def _elapsed(self) -> float:
-        return self._clock.now() - self.journal.began
+        return self._clock.now() - self._journal.began
 
     def _tell(self, what: str) -> None:
         """One line a change."""

@@ -32,7 +32,6 @@ LOST_AFTER = 1.0
 """Seconds without contact after which a side counts as unknown: a connection that is renewed at once does not."""
 
 _KINDS: dict[str, Resource] = {"vm": VM, "vmi": VMI, "vmims": VMIM, "pods": POD, "kubevirts": KUBEVIRT}
-_HANDLERS = "kubevirt.io=virt-handler"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,19 +57,18 @@ class Place:
             Target(f"{key}/kubevirts", self.cluster, KUBEVIRT),
         ]
 
-    def read(self) -> dict[str, list[Object]]:
-        """Everything, directly. Wider than the watches: no label has to be right for the proof."""
-        vm = self.cluster.get(VM, self.vm, self.namespace)
-        vmi = self.cluster.get(VMI, self.vm, self.namespace)
-        migrations = self.cluster.list(VMIM, self.namespace)
-        pods = self.cluster.list(POD, self.namespace, "kubevirt.io=virt-launcher")
-        return {
-            "vm": [vm] if vm else [],
-            "vmi": [vmi] if vmi else [],
-            "vmims": [found for found in migrations if found["spec"].get("vmiName") == self.vm],
-            "pods": [found for found in pods if _launches(found, self.vm)],
-            "kubevirts": self.cluster.list(KUBEVIRT),
-        }
+    def read(self, kind: str) -> list[Object]:
+        """All objects of a kind, directly. Wider than the watches: no label has to be right for the proof."""
+        if kind in ("vm", "vmi"):
+            one = self.cluster.get(_KINDS[kind], self.vm, self.namespace)
+            return [one] if one else []
+        if kind == "vmims":
+            migrations = self.cluster.list(VMIM, self.namespace)
+            return [found for found in migrations if found["spec"].get("vmiName") == self.vm]
+        if kind == "pods":
+            pods = self.cluster.list(POD, self.namespace, "kubevirt.io=virt-launcher")
+            return [found for found in pods if _launches(found, self.vm)]
+        return self.cluster.list(KUBEVIRT)
 
     def side(self, view: View, *, known: bool = True, trouble: str = "") -> Side:
         """The side as a value."""
@@ -105,16 +103,15 @@ def _sorted(found: list[Object]) -> list[Object]:
     return sorted(found, key=lambda item: str(item["metadata"]["name"]))
 
 
-def survey(place: Place) -> Place:
-    """The place with what does not change; what may not be read stays empty, and the checks that need it rest."""
-    handlers = _if_allowed(lambda: place.cluster.list(POD, labels=_HANDLERS))
-    nodes = _if_allowed(lambda: place.cluster.list(NODE))
-    return dataclasses.replace(
-        place,
-        uid=place.cluster.uid(),
-        handlers=frozenset(address for pod in handlers for address in migration_addresses(pod)),
-        nodes=frozenset(str(node["metadata"]["name"]) for node in nodes),
-    )
+def _handlers(cluster: Cluster) -> frozenset[str]:
+    """Where the virt-handlers of a cluster receive copies; empty when pods there may not be read."""
+    pods = _if_allowed(lambda: cluster.list(POD, labels="kubevirt.io=virt-handler"))
+    return frozenset(address for pod in pods for address in migration_addresses(pod))
+
+
+def _nodes(cluster: Cluster) -> frozenset[str]:
+    """Names of a cluster's nodes; empty when they may not be read, and the check that needs them rests."""
+    return frozenset(str(node["metadata"]["name"]) for node in _if_allowed(lambda: cluster.list(NODE)))
 
 
 def _if_allowed(read: Callable[[], list[Object]]) -> list[Object]:
@@ -128,35 +125,66 @@ class Lookout:
     """Both places of a move, and the ways to look at them."""
 
     def __init__(self, source: Place, target: Place) -> None:
-        with ThreadPoolExecutor(2, "survey") as pool:
-            self.source, self.target = pool.map(survey, (source, target))
+        self._pool = ThreadPoolExecutor(len(_KINDS) * 2, "look")
+        handlers = self._pool.submit(_handlers, source.cluster)
+        nodes = self._pool.submit(_nodes, target.cluster)
+        uids = self._pool.map(lambda place: place.cluster.uid(), (source, target))
         self._last: dict[str, Side] = {}
-        self.views: dict[str, View] = {}
+        self.views: dict[str, dict[str, list[Object]]] = {"source": {}, "target": {}}
+        self._places = {"source": source, "target": target}
+        early = self._read(tuple(_KINDS))
+        mine, theirs = uids
+        self._places["source"] = dataclasses.replace(source, uid=mine, handlers=handlers.result())
+        self._places["target"] = dataclasses.replace(target, uid=theirs, nodes=nodes.result())
+        self.first = self._sides(early)
+
+    @property
+    def source(self) -> Place:
+        """The place the guest leaves."""
+        return self._places["source"]
+
+    @property
+    def target(self) -> Place:
+        """The place the guest goes to."""
+        return self._places["target"]
 
     def targets(self) -> list[Target]:
         """What a feed has to follow."""
         return [*self.source.targets("source"), *self.target.targets("target")]
 
-    def now(self) -> tuple[Side, Side]:
-        """Both sides, read directly and at the same time.
+    def now(self, *, addresses: bool = False) -> tuple[Side, Side]:
+        """Both sides, everything read directly and at the same time.
 
         A side that does not answer is as it was seen last, and marked as not known.
-        """
-        with ThreadPoolExecutor(2, "look") as pool:
-            source, target = pool.map(self._look, ("source", "target"), (self.source, self.target))
-        return source, target
 
-    def _look(self, key: str, place: Place) -> Side:
-        try:
-            view = place.read()
-        except MigrationError as error:
-            if not passing(error):
-                raise
-            last = self._last.get(key) or place.side({})
-            return dataclasses.replace(last, known=False, trouble=str(error))
-        self.views[key] = view
-        self._last[key] = place.side(view)
-        return self._last[key]
+        :param addresses: read KubeVirt's own status again too; only the start of a move rests on that.
+        """
+        kinds = tuple(kind for kind in _KINDS if kind != "kubevirts" or addresses)
+        return self._sides(self._read(kinds))
+
+    def _read(self, kinds: tuple[str, ...]) -> dict[str, str]:
+        """Read into the views. :returns: why a side could not be read, by its key."""
+        jobs = {
+            (key, kind): self._pool.submit(place.read, kind) for key, place in self._places.items() for kind in kinds
+        }
+        trouble: dict[str, str] = {}
+        for (key, kind), found in jobs.items():
+            try:
+                self.views[key][kind] = found.result()
+            except MigrationError as error:
+                if not passing(error):
+                    raise
+                trouble[key] = str(error)
+        return trouble
+
+    def _sides(self, trouble: Mapping[str, str]) -> tuple[Side, Side]:
+        for key, place in self._places.items():
+            if key not in trouble:
+                self._last[key] = place.side(self.views[key])
+            else:
+                last = self._last.get(key) or place.side({})
+                self._last[key] = dataclasses.replace(last, known=False, trouble=trouble[key])
+        return self._last["source"], self._last["target"]
 
     def watched(self, feed: Feed) -> tuple[Side, Side]:
         """Both sides as the feed has them."""
@@ -165,6 +193,7 @@ class Lookout:
 
     def _watched(self, key: str, place: Place, feed: Feed, seen: Mapping[str, list[Object]]) -> Side:
         view = {kind: seen.get(f"{key}/{kind}", []) for kind in _KINDS}
+        self.views[key]["kubevirts"] = view["kubevirts"] or self.views[key].get("kubevirts", [])
         known = feed.stale(place.cluster) <= LOST_AFTER
         error = None if known else feed.trouble(place.cluster)
         self._last[key] = place.side(view, known=known, trouble=str(error or ""))

@@ -21,7 +21,7 @@ from ._plan import Plan
 def work(job: Job) -> Result:
     """Move the VM, prepare its move or give it up. :raises MigrationError: with ``result`` when it did not succeed."""
     params = job.params
-    wanted, patient = wish(params), patience(params)
+    wanted, patient, journal = wish(params), patience(params), Journal(job.clock.now())
     lookout = Lookout(
         Place(job.clusters["source"], params["namespace"], params["name"]),
         Place(
@@ -30,12 +30,10 @@ def work(job: Job) -> Result:
             params.get("target_name") or params["name"],
         ),
     )
-    move = Move(job, lookout, wanted, patient)
     if not job.check_mode:
-        return _result(job, move.run(), move.journal)
-    lookout.now()
+        return _result(job, Move(job, lookout, wanted, patient, journal).run(), journal)
     changes, end, situation, warnings = forecast(lookout, wanted)
-    return _result(job, Ending(end, situation, stage_of(situation), changes, warnings), move.journal)
+    return _result(job, Ending(end, situation, stage_of(situation), changes, warnings), journal)
 
 
 def _result(job: Job, ending: Ending, journal: Journal) -> Result:

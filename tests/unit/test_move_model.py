@@ -17,6 +17,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._job import
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_loop import Ending, Move
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_observe import Lookout, Place
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_options import patience
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_report import Journal
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_steps import State, Wish
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import VM, VMI, VMIM
 from hypothesis import HealthCheck, Phase, given, settings
@@ -84,7 +85,7 @@ def move(world: World, state: State = "migrated", lag: bool = True, **wish: Any)
     clusters: Any = {"source": world.source, "target": world.target}
     lookout = Lookout(Place(clusters["source"], NS, NAME), Place(clusters["target"], NS, NAME))
     job = Job({}, False, clusters, clock, Told())
-    return Move(job, lookout, Wish(state, **wish), patience(TIMES), follow).run()
+    return Move(job, lookout, Wish(state, **wish), patience(TIMES), Journal(clock.now()), follow).run()
 
 
 def to_the_end(world: World, state: State = "migrated", lag: bool = True) -> Ending:
