@@ -97,10 +97,12 @@ class AddressPlan:
 
     def __post_init__(self) -> None:
         if self.max_clusters < 1:
-            raise BadInput("max_clusters of at least 1", str(self.max_clusters), reason="max_clusters")
+            hint = "Count all clusters that the fleet will ever have."
+            raise BadInput("max_clusters of at least 1", str(self.max_clusters), hint=hint, reason="max_clusters")
         if self.weights and (len(self.weights) != self.max_clusters or min(self.weights) < 1):
             wanted = f"one weight of at least 1 for each of the {self.max_clusters} slots"
-            raise BadInput(wanted, str(list(self.weights)), reason="weights")
+            hint = "Give every slot its weight, also those not in use yet; changing one renumbers the fleet."
+            raise BadInput(wanted, str(list(self.weights)), hint=hint, reason="weights")
         if self._addressable().num_addresses < 4 * self.max_clusters:
             raise BadInput(
                 f"a range that {self.max_clusters} clusters can share",
@@ -176,12 +178,15 @@ def network(text: str, option: str = "range") -> Network:
     try:
         found = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise BadInput(wanted, f"{text!r} ({error})", reason=f"{option}_invalid") from error
+        hint = "Write the network address and the prefix length."
+        raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason=f"{option}_invalid") from error
     if "/" not in text or str(found.network_address) != str(ipaddress.ip_interface(text).ip):
         hint = f"Write {found}; host bits would be dropped without a word."
         raise BadInput(wanted, f"{text!r}", hint=hint, reason=f"{option}_invalid")
     if found.max_prefixlen - found.prefixlen < 2:
-        raise BadInput(f"{option} of at least /{found.max_prefixlen - 2}", text, reason=f"{option}_too_small")
+        wanted = f"{option} with a prefix length of at most {found.max_prefixlen - 2}"
+        hint = "Network and last address are never given out: nothing would be left."
+        raise BadInput(wanted, text, hint=hint, reason=f"{option}_too_small")
     if found.is_link_local or found.is_loopback or found.is_multicast or found.is_unspecified:
         hint = "KubeVirt uses only global unicast addresses (private and unique local ones are fine)."
         raise BadInput(f"{option} of unicast addresses", text, hint=hint, reason=f"{option}_invalid")
@@ -195,9 +200,10 @@ def address(text: str, within: Network, option: str) -> Address:
     try:
         found = ipaddress.ip_address(text)
     except ValueError as error:
-        raise BadInput(wanted, f"{text!r}", reason=f"{option}_invalid") from error
+        hint = "Write one address, without a prefix length."
+        raise BadInput(wanted, f"{text!r}", hint=hint, reason=f"{option}_invalid") from error
     if not whereabouts.contains([usable], found):
-        hint = "whereabouts would ignore it without a word." if option.startswith("range_") else ""
+        hint = f"Choose {option} inside the range; whereabouts would ignore it without a word."
         raise BadInput(wanted, text, hint=hint, reason=f"{option}_outside_range")
     return found
 
@@ -224,9 +230,11 @@ def _part(text: str, within: Network) -> Network:
     try:
         part = ipaddress.ip_network(text)
     except ValueError as error:
-        raise BadInput(wanted, f"{text!r} ({error})", reason="reserved_invalid") from error
+        hint = "Write single addresses, or networks without host bits."
+        raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="reserved_invalid") from error
     if not overlaps(part, within) or part.prefixlen < within.prefixlen:
-        raise BadInput(wanted, text, reason="reserved_outside_range")
+        hint = "Leave out what is not of the range: it needs no reservation."
+        raise BadInput(wanted, text, hint=hint, reason="reserved_outside_range")
     return part
 
 
@@ -235,11 +243,13 @@ def between(start: str, end: str, within: Network, kept: tuple[Network, ...] = (
     first, last = address(start, within, "range_start"), address(end, within, "range_end")
     if int(first) > int(last):
         found = f"{first} and {last}"
-        raise BadInput("range_start not above range_end", found, reason="range_bounds_swapped")
+        hint = "Exchange them; whereabouts would ignore range_end without a word."
+        raise BadInput("range_start not above range_end", found, hint=hint, reason="range_bounds_swapped")
     result = Slice(within, Span(first, last), kept)
     if not result.spans:
         found = f"all of {first}-{last} is reserved"
-        raise BadInput("at least one address between range_start and range_end", found, reason="slice_empty")
+        wanted = "at least one address between range_start and range_end"
+        raise BadInput(wanted, found, hint="Reserve fewer addresses or widen the bounds.", reason="slice_empty")
     return result
 
 

@@ -48,7 +48,8 @@ def resolve(network: L2vni, shape: Shape, peers: Peers, cluster: str) -> tuple[L
     vrf = backing["spec"].get("vrf") if backing else network.vrf
     if network.vrf and vrf != network.vrf:
         found = f"L3VNI {network.l3vni} has VRF {vrf}"
-        raise BadInput(f"vrf {network.vrf} and l3vni {network.l3vni} to mean the same", found, cluster, reason="vrf")
+        wanted = f"vrf {network.vrf} and l3vni {network.l3vni} to mean the same"
+        raise BadInput(wanted, found, cluster, _name(network), "Give only one of them.", reason="vrf")
     domain: Object | None = None
     if backing and "routingDomain" in shape.fields:
         used, unused = ("l3vni", "l3vpn") if backing["kind"] == "L3VNI" else ("l3vpn", "l3vni")

@@ -88,7 +88,8 @@ def _selector(option: Mapping[str, Any] | None) -> Object | None:
 def _sane(network: L2vni) -> None:
     """What holds for every shape."""
     if not 1 <= network.vxlan_port <= 65535:
-        raise BadInput("vxlan_port from 1 to 65535", str(network.vxlan_port), reason="vxlan_port")
+        hint = "4789 is the port of VXLAN."
+        raise BadInput("vxlan_port from 1 to 65535", str(network.vxlan_port), hint=hint, reason="vxlan_port")
     if network.vrf:
         interface_name(network.vrf, "vrf")
     if network.bridge_name:
@@ -96,7 +97,8 @@ def _sane(network: L2vni) -> None:
     families = [subnet.version for subnet in subnets(network.gateways)]
     if len(set(families)) != len(families):
         found = ", ".join(network.gateways)
-        raise BadInput("at most one gateway of each address family", found, reason="gateway_families")
+        hint = "Keep one IPv4 and one IPv6 gateway, or none: migrations do not need any."
+        raise BadInput("at most one gateway of each address family", found, hint=hint, reason="gateway_families")
 
 
 def interface_name(name: str, option: str) -> None:
@@ -116,7 +118,8 @@ def subnets(gateways: tuple[str, ...] | list[str]) -> list[Network]:
             found.append(ipaddress.ip_interface(text).network)
         except ValueError as error:
             wanted = "gateways as addresses with a prefix length, such as 192.168.100.1/24"
-            raise BadInput(wanted, f"{text!r} ({error})", reason="gateway_invalid") from error
+            hint = "It is the address that every node puts on the segment."
+            raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="gateway_invalid") from error
     return found
 
 
@@ -154,7 +157,12 @@ def _routing(network: L2vni, shape: Shape, domain: Object | None) -> Object:
 def _gateway(network: L2vni, shape: Shape) -> str | list[str] | None:
     if network.gateways and shape.detached and not (network.vrf or network.l3vni):
         hint = "Name the VRF (vrf or l3vni), or better leave the gateway out: migrations stay inside the subnet."
-        raise BadInput("a VRF for the gateway", f"gateways without a VRF, refused by {shape.release}", hint=hint)
+        raise BadInput(
+            "a VRF for the gateway",
+            f"gateways without a VRF, refused by {shape.release}",
+            hint=hint,
+            reason="gateway_without_vrf",
+        )
     if shape.gateway != "l2gatewayip":
         return list(network.gateways) or None
     if len(network.gateways) > 1:

@@ -167,7 +167,8 @@ def check_mtu(mtu: int, *, overlay: bool, version: int, underlay_mtu: int | None
     lowest = 1280 if version == 6 else 576
     if not lowest <= mtu <= 65535:
         wanted = f"mtu from {lowest} to 65535 for an IPv{version} range"
-        raise BadInput(wanted, str(mtu), reason="mtu_too_small" if mtu < lowest else "mtu_too_large")
+        hint = f"IPv{version} hosts must take packets of {lowest} bytes." if mtu < lowest else "No link carries more."
+        raise BadInput(wanted, str(mtu), hint=hint, reason="mtu_too_small" if mtu < lowest else "mtu_too_large")
     overhead = (70 if family == "ipv6" else 50) if overlay else 0
     if underlay_mtu is not None and mtu > underlay_mtu - overhead:
         carried = f" minus {overhead} bytes of VXLAN over {family}" if overlay else ""

@@ -68,7 +68,9 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
     label(params["name"], "name")
     label(params["namespace"], "namespace")
     if params["cni_version"] not in _CNI_VERSIONS:
-        raise BadInput(f"cni_version among {', '.join(_CNI_VERSIONS)}", params["cni_version"], reason="cni_version")
+        known = f"cni_version among {', '.join(_CNI_VERSIONS)}"
+        hint = "0.3.1 suits every release of multus and whereabouts."
+        raise BadInput(known, params["cni_version"], hint=hint, reason="cni_version")
     piece = _slice(params)
     warnings = check_mtu(
         params["mtu"],
@@ -96,7 +98,7 @@ def _bridge(params: Mapping[str, Any]) -> str:
     if vni is None:
         if not _BRIDGE.fullmatch(bridge):
             wanted = "bridge of at most 15 characters without spaces, '/' and ':'"
-            raise BadInput(wanted, repr(bridge), hint="The kernel refuses the name.", reason="bridge_invalid")
+            raise BadInput(wanted, repr(bridge), hint="The kernel refuses other names.", reason="bridge_invalid")
         return str(bridge)
     if not 1 <= vni <= 16777215:
         raise BadInput(

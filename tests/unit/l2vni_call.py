@@ -29,6 +29,9 @@ def refused(site: MemoryCluster, **options: Any) -> MigrationError:
     with pytest.raises(MigrationError) as caught:
         run(site, **options)
     assert site.writes == before
+    assert caught.value.wanted
+    assert caught.value.found
+    assert caught.value.hint
     assert caught.value.cluster == "cluster-a"
     assert caught.value.object
     return caught.value

@@ -254,6 +254,7 @@ def test_what_the_plan_refuses(reason: str, call: Any) -> None:
     assert caught.value.reason == reason
     assert caught.value.wanted
     assert caught.value.found
+    assert caught.value.hint
 
 
 def test_reserved_addresses_are_named_once_and_the_gateway_first() -> None:

@@ -10,7 +10,7 @@ from ..resources import Object
 from ..site import Site
 from ..webhooks import ALLOWED, Verdict, denied
 from .openperouter_checks import Overlay, early, early_vrfs, late
-from .openperouter_shape import Release, release, spec_of
+from .openperouter_shape import Release, release, selects, spec_of
 
 _PATH = "/validate-openperouter-io-v1alpha1-"
 # A client certificate carries the name, in at most 64 characters.
@@ -81,15 +81,27 @@ class Webhook:
         return await self._judge(changed, "L3VNI")
 
     async def underlay(self, request: Object) -> Verdict:
-        items = await self._list("underlays")
-        if len(_with(tuple(items), request["object"])) > 1:
-            return _denied("validation failed: can't have more than one underlay")
+        items = _with(tuple(await self._list("underlays")), request["object"])
+        if not self._release.per_node:
+            return _denied("validation failed: can't have more than one underlay") if len(items) > 1 else ALLOWED
+        for node in await self._nodes():
+            here = [item for item in items if selects(spec_of(item).get("nodeSelector"), node)]
+            if len(here) > 1:
+                name = here[0]["metadata"]["name"]
+                which = f'failed to validate underlays for node "{node["metadata"]["name"]}"'
+                return _denied(
+                    f"validation failed: {which}: Underlay/{name}: can't have more than one underlay per node"
+                )
         return ALLOWED
 
     async def _overlay(self) -> Overlay:
         l2vnis, l3vnis = await self._list("l2vnis"), await self._list("l3vnis")
         l3vpns = await self._list("l3vpns") if self._release.detached else []
         return Overlay(tuple(l2vnis), tuple(l3vnis), tuple(l3vpns))
+
+    async def _nodes(self) -> list[Object]:
+        nodes = await self._site.api(_IDENTITY).list("nodes")
+        return sorted(nodes, key=lambda node: str(node["metadata"]["name"]))
 
     async def _list(self, plural: str) -> list[Object]:
         return await self._site.api(_IDENTITY).list(self._release.key(plural))
@@ -101,7 +113,7 @@ class Webhook:
             wrong = early(shape, items, kind, overlay)
             return _denied(f"validation failed: {wrong}") if wrong else ALLOWED
         # Without any node nothing is checked.
-        nodes = sorted(await self._site.api(_IDENTITY).list("nodes"), key=lambda node: str(node["metadata"]["name"]))
+        nodes = await self._nodes()
         judge = _late_text if shape.detached else _early_text
         found = [text for node in nodes if (text := judge(shape, overlay.on(node), kind, node["metadata"]["name"]))]
         if not found:
