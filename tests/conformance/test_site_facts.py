@@ -189,11 +189,10 @@ def test_every_change_of_the_cr_renews_the_ca(site: Site, change: Object) -> Non
 
 
 def test_one_bad_block_voids_the_inbox(site: Site) -> None:
-    before = site.bundle()
     good = foreign_ca()
     site.offer(good + "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n")
     site.await_empty_inbox()
-    assert site.bundle() == before
+    assert fingerprints(good)[0] not in site.bundle()
 
     def merged() -> bool:
         # Written again like this because the pass that emptied the inbox may swallow what comes right after.
@@ -205,11 +204,11 @@ def test_one_bad_block_voids_the_inbox(site: Site) -> None:
 
 
 def test_a_write_can_be_swallowed(site: Site) -> None:
-    before = site.bundle()
+    lost = foreign_ca()
     with site.bed.fault("inbox-swallowed", times=1):
-        site.offer(foreign_ca())
+        site.offer(lost)
         site.await_empty_inbox()
-    assert site.bundle() == before
+    assert fingerprints(lost)[0] not in site.bundle()
 
 
 def test_virt_api_refuses_connections_while_its_pods_go(site: Site) -> None:
