@@ -19,7 +19,8 @@ from testbed.testing import TestBed
 
 Task = dict[str, Any]
 
-# On two prepared clusters with vm-1 on the first, in an order in which each finds what it needs.
+# On two prepared clusters with vm-1 on the first, in an order in which each finds what it needs; the receiver that
+# one example takes away is there again for the move.
 ORDER = (
     ("l2vni", 0),
     ("migration_nad", 0),
@@ -28,9 +29,10 @@ ORDER = (
     ("migration_network_info", 0),
     ("migration_trust", 0),
     ("vm_receiver", 0),
-    ("vm_receiver", 1),
-    ("vmim_crosscluster", 0),
     ("vmim_crosscluster", 1),
+    ("vm_receiver", 1),
+    ("vm_receiver", 0),
+    ("vmim_crosscluster", 0),
     ("kubevirt_migrations", 2),
     ("kubevirt_migrations", 3),
     ("migration_nad", 1),
@@ -148,10 +150,10 @@ def variables(source: Path, target: Path) -> dict[str, Any]:
 
 
 def test_every_example_is_run() -> None:
-    assert sorted(ORDER) == [(module, index) for module in MODULES for index in range(len(examples(module)))]
+    assert sorted(set(ORDER)) == [(module, index) for module in MODULES for index in range(len(examples(module)))]
 
 
-@pytest.mark.parametrize(("module", "index"), ORDER)
+@pytest.mark.parametrize(("module", "index"), sorted(set(ORDER)))
 def test_results_are_as_documented(results: dict[tuple[str, int], dict[str, Any]], module: str, index: int) -> None:
     returns = {name: entry for name, entry in documentation()[module]["return"].items() if name != "failure"}
     result = results[module, index]
