@@ -42,8 +42,12 @@ class Play:
         self.pair.clients[site].create(VM, manifest)
         self.until(site, "VirtualMachine", _shows("printableStatus", "WaitingForReceiver"), "the receiver waiting")
 
-    def open_target(self, site: str, migration_id: str) -> None:
+    def open_target_of_running(self, site: str, migration_id: str) -> None:
+        """The API lets a VM that runs receive."""
         self._migrate(site, "target", {"receive": {"migrationID": migration_id}})
+
+    def open_target(self, site: str, migration_id: str, **annotations: str) -> None:
+        self._migrate(site, "target", {"receive": {"migrationID": migration_id}}, annotations)
         self.until(
             site, "VirtualMachine", _has("DecentralizedLiveMigrationFailure"), "the target waiting for its source"
         )
@@ -132,8 +136,8 @@ class Play:
 
     _mark = 0
 
-    def _migrate(self, site: str, side: str, ends: dict[str, Any]) -> None:
-        meta = {"name": f"{self.name}-{side}", "namespace": NAMESPACE}
+    def _migrate(self, site: str, side: str, ends: dict[str, Any], annotations: dict[str, str] | None = None) -> None:
+        meta = {"name": f"{self.name}-{side}", "namespace": NAMESPACE, "annotations": annotations or {}}
         self.pair.clients[site].create(VMIM, {"metadata": meta, "spec": {"vmiName": self.name} | ends})
 
 
