@@ -24,8 +24,6 @@ def make_nad(bed: TestBed, cluster: TestCluster) -> None:
     own: dict[str, Any] = {
         "name": NETWORK,
         "namespace": "kubevirt",
-        "vni": 666,
-        "mtu": 1400,
         "slot": slot(bed, cluster),
     }
     on(cluster, "migration_nad", vni=666, mtu=1400, **own, **PLAN)["changed"]
