@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from .project import MODULES, NAME, PLAYBOOKS, ROLES, ROOT, files, text
+from .project import MODULES, NAME, PLAYBOOKS, ROLES, ROOT, data, files, text
 
 DOCUMENTS = [str(name) for name in files() if name.suffix == ".md" and name.name != "CHANGELOG.md"]
 BLOCK = re.compile(r"^```.*?^```", re.M | re.S)
@@ -51,6 +51,18 @@ def test_named_files_exist(document: str) -> None:
     missing = [link for link in LINK.findall(text(document)) if not (here / link).exists()]
     missing += [path for path in PATH.findall(text(document)) if not (ROOT / path).exists()]
     assert missing == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_variables_of_roles_exist(document: str) -> None:
+    named = set(re.findall(rf"`((?:{'|'.join(ROLES)})_[a-z_]+)`", text(document)))
+    specs = [data(f"roles/{role}/meta/argument_specs.yml")["argument_specs"].values() for role in ROLES]
+    known = {name for entries in specs for entry in entries for name in entry.get("options") or {}}
+    # What a role leaves behind is named in its description.
+    told = {
+        name for role in ROLES for name in re.findall(r"\bC\((\w+)\)", text(f"roles/{role}/meta/argument_specs.yml"))
+    }
+    assert named - known - told - set(MODULES) == set()
 
 
 def code_of(document: str) -> str:
