@@ -29,9 +29,16 @@ def load(directory: Path) -> list[Object]:
     return found
 
 
-async def install(site: Site, directory: Path = DIRECTORY) -> None:
+def directories(site: Site) -> list[Path]:
+    """Where the kinds of a site are: those of everybody, and OpenPERouter's in the site's shape."""
+    shape = DIRECTORY / f"openperouter-{site.settings.l2vni_shape.lower()}"
+    return [DIRECTORY, shape] if site.settings.openperouter else [DIRECTORY]
+
+
+async def install(site: Site) -> None:
     """Create them at once and wait until the API server serves each."""
-    wanted = [crd for crd in load(directory) if _belongs(site, crd["spec"]["group"])]
+    everything = [crd for directory in directories(site) for crd in load(directory)]
+    wanted = [crd for crd in everything if _belongs(site, crd["spec"]["group"])]
     await asyncio.gather(*(_create(site, crd) for crd in wanted))
     names = {crd["metadata"]["name"] for crd in wanted}
     store = site.store(_KEY)

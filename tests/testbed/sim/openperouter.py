@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from .. import crds
 from ..controller import Controller
 from ..faults import register
 from ..kube import Conflict
@@ -26,11 +25,10 @@ STUCK = register("openperouter-stuck", "the node agent no longer reports", node=
 
 
 async def install(site: Site) -> None:
-    """Kinds, webhooks, workloads and the underlay, as an administrator has set them up."""
+    """Webhooks, workloads and the underlay, as an administrator has set them up."""
     if not site.settings.openperouter:
         return
     shape, api = release(site), site.api("openperouter-installer")
-    await crds.install(site, crds.DIRECTORY / shape.folder)
     for path, handler in paths(site).items():
         site.webhooks.add(path, handler)
     await _once(api.create("namespaces", {"metadata": {"name": OPENPEROUTER_NAMESPACE}}))

@@ -26,7 +26,6 @@ class Release:
     """
 
     version: str
-    folder: str
     kinds: str
     gateway: str
     detached: bool
@@ -56,10 +55,10 @@ class Release:
 
 
 RELEASES = {
-    "A": Release("v0.0.5", "openperouter-a", "", "l2gatewayip", False, False, False),
-    "B1": Release("v0.1.0", "openperouter-b1", "", "l2gatewayips", False, True, True),
-    "B": Release("v0.2.0", "openperouter-b", "", "l2gatewayips", True, True, True),
-    "C": Release("v0.3.0", "openperouter-c", "network-", "gatewayIPs", True, True, False),
+    "A": Release("v0.0.5", "", "l2gatewayip", False, False, False),
+    "B1": Release("v0.1.0", "", "l2gatewayips", False, True, True),
+    "B": Release("v0.2.0", "", "l2gatewayips", True, True, True),
+    "C": Release("v0.3.0", "network-", "gatewayIPs", True, True, False),
 }
 
 
