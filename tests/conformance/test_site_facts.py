@@ -153,6 +153,26 @@ def test_an_exhausted_pool_holds_pods(site: Site) -> None:
     assert len(site.allocations("10.82.0.0-30")) == 2
 
 
+def test_a_pool_can_be_declared_exhausted(site: Site) -> None:
+    site.define("declared", range="10.85.0.0/24")
+    with site.bed.fault("pool-exhausted", range="10.85.0.0/24"):
+        site.configure(network="declared")
+        until(lambda: any("range: 10.85.0.0/24" in m for m in _sandbox(site)), "an event about the pool")
+    site.settle()
+
+
+def test_virt_handler_panics_without_an_address(site: Site) -> None:
+    body = {"metadata": {"name": "no-ipam", "namespace": KUBEVIRT}, "spec": {"config": '{"type": "bridge"}'}}
+    site.client.create("network-attachment-definitions", body)
+    site.configure(network="no-ipam")
+
+    def crashes() -> bool:
+        statuses = [each for pod in site.handlers() for each in pod["status"].get("containerStatuses", [])]
+        return any(each["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff" for each in statuses)
+
+    until(crashes, "a virt-handler in CrashLoopBackOff")
+
+
 def test_addresses_leak_when_the_definition_goes_first(site: Site) -> None:
     site.define("goes-first", range="10.83.0.0/24")
     site.configure(network="goes-first")
@@ -186,6 +206,14 @@ def test_every_change_of_the_cr_renews_the_ca(site: Site, change: Object) -> Non
     before = site.bundle()
     site.client.patch("kubevirts", "kubevirt", {"spec": change}, KUBEVIRT)
     until(lambda: site.bundle()[1:] == before, "a new CA before the old ones")
+
+
+def test_the_ca_can_be_renewed_without_a_change(site: Site) -> None:
+    before = site.bundle()
+    with site.bed.fault("ca-renewal"):
+        until(lambda: site.bundle()[1:] == before, "a new CA before the old ones")
+    generation = site.kubevirt()["metadata"]["generation"]
+    assert site.kubevirt()["status"]["observedGeneration"] == generation
 
 
 def test_one_bad_block_voids_the_inbox(site: Site) -> None:

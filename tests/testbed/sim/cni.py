@@ -8,12 +8,17 @@ import hashlib
 import json
 from typing import Any
 
+from ..faults import Faults, register
 from ..kube import Api
 from ..resources import Object
 from . import whereabouts
 from .ip_pool import IpPools
 from .multus import REQUEST, STATUS, MultusError, Request, plugin, reported, requests, status_entry
 from .whereabouts import Ipam, WhereaboutsError
+
+EXHAUSTED = register(
+    "pool-exhausted", "whereabouts has no free address left", range="the range, such as 192.170.10.0/24"
+)
 
 NADS = "network-attachment-definitions"
 _KERNEL_MTU = 1500
@@ -23,8 +28,9 @@ _TYPES = ("bridge", "cnv-bridge", "macvlan", "ipvlan", "host-device", "ovs", "sr
 class Cni:
     """The plugins of all nodes of one cluster."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, faults: Faults) -> None:
         self._api = api
+        self._faults = faults
         self._pools = IpPools(api)
 
     async def attach(self, pod: Object) -> list[Object]:
@@ -88,6 +94,9 @@ class Cni:
         return status_entry(request, ips, mac, int(config.get("mtu") or _KERNEL_MTU), _gateways(ipam))
 
     async def _allocate(self, ipam: Ipam, request: Request, pod: Object) -> list[str]:
+        for each in ipam.ranges:
+            if self._faults.get(EXHAUSTED, range=str(each.network)) is not None:
+                raise whereabouts.exhausted(each)
         container = hashlib.sha256(pod["metadata"]["uid"].encode()).hexdigest()
         found = await self._pools.allocate(ipam, container=container, podref=_podref(pod), ifname=request.interface)
         return [str(each.address) for each in found]

@@ -21,6 +21,7 @@ from ..site import Site
 from . import pod_mounts, pod_status
 from .cni import Cni, annotation, hardware_address
 from .events import EventRecorder
+from .handler_start import panics
 from .multus import MultusError, default_entry, reported
 from .node import DOWN, alive, internal_address
 from .pod_addresses import PodAddresses
@@ -38,7 +39,7 @@ class Kubelet(Controller):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._cni = Cni(site.api("multus"))
+        self._cni = Cni(site.api("multus"), site.faults)
         self._events = EventRecorder(site, "kubelet")
         self._addresses = PodAddresses()
         self._known: dict[str, Object] = {}  # last state of each bound pod, for what must be done after it
@@ -109,7 +110,10 @@ class Kubelet(Controller):
                 if not await self._attach(key, pod, addresses):
                     return self.site.settings.sandbox_retry_seconds
                 return None  # the annotation's own event brings the pod back
-        pod["status"] = pod_status.running(pod, addresses, self.site.now())
+        if panics(pod):
+            pod["status"] = pod_status.crashing(pod, addresses, self.site.now())
+        else:
+            pod["status"] = pod_status.running(pod, addresses, self.site.now())
         await self.site.api(IDENTITY).update_status("pods", pod)
         self._due.pop(pod["metadata"]["uid"], None)
         return None

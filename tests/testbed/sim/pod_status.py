@@ -53,6 +53,18 @@ def running(pod: Object, addresses: list[str], now: str) -> Object:
     return status
 
 
+def crashing(pod: Object, addresses: list[str], now: str) -> Object:
+    """The containers end as soon as they begin, again and again."""
+    status = running(pod, addresses, now)
+    waiting = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}}
+    ended = {"terminated": {"exitCode": 2, "reason": "Error", "startedAt": now, "finishedAt": now}}
+    for each in status["containerStatuses"]:
+        each |= {"state": waiting, "lastState": ended, "ready": False, "started": False, "restartCount": 5}
+    truth = dict.fromkeys(_OURS, "True") | {"ContainersReady": "False", "Ready": "False"}
+    status["conditions"] = _conditions(pod, truth, now, "ContainersNotReady")
+    return status
+
+
 def with_readiness(pod: Object, now: str) -> Object | None:
     """The status with Ready following the gates and the containers, None when it does so already."""
     status = dict(pod["status"])

@@ -22,7 +22,7 @@ from .kubevirt_config import REGISTRY, Target, target
 from .kubevirt_crds import generations
 from .kubevirt_workloads import API, CONTROLLER, HANDLER, SYNCHRONIZATION
 from .virt_operator_apply import BUDGETS, DAEMON_SETS, DEPLOYMENTS, Applier
-from .virt_operator_trust import CA, INBOX, Trust, names
+from .virt_operator_trust import CA, INBOX, RENEWAL, Trust, names
 
 FINALIZER = "kubevirt.io/foregroundDeleteKubeVirt"
 _KEY = f"{KUBEVIRT_NAMESPACE}/kubevirt"
@@ -58,6 +58,9 @@ class VirtOperator(Controller):
             "leases": _named(SYNCHRONIZATION),
             "pods": lambda pod: [_KEY] if _is_synchronization(pod) else [],
         }
+
+    async def start(self) -> None:
+        self.site.faults.subscribe(lambda name: self.enqueue(_KEY) if name == RENEWAL else None)
 
     def unready(self) -> str | None:
         if not self.site.settings.kubevirt:
@@ -99,8 +102,8 @@ class VirtOperator(Controller):
     def _strategy(self, status: Object, wanted: Target) -> float:
         """Seconds until the install strategy of the deployment is there; each is made only once."""
         now = asyncio.get_running_loop().time()
-        if observed := status.get("observedDeploymentID"):
-            self._strategies.setdefault(observed, now)
+        # The first one counts as made: nobody waits for a fresh installation to learn anything from it.
+        self._strategies.setdefault(status.get("observedDeploymentID", wanted.id), now)
         due = self._strategies.setdefault(wanted.id, now + self.site.settings.strategy_seconds)
         return due - now
 

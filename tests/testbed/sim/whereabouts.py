@@ -95,8 +95,13 @@ def assign(wanted: Range, reserved: Iterable[Reservation], *, container: str, po
     for address in candidates(wanted):
         if address not in taken:
             return Reservation(address, container, podref, ifname)
+    raise exhausted(wanted)
+
+
+def exhausted(wanted: Range) -> WhereaboutsError:
+    """What the plugin says when a range has nothing left."""
     first, last = wanted.bounds()
-    raise WhereaboutsError(
+    return WhereaboutsError(
         f"Could not allocate IP in range: ip: {first} / - {last} / range: {wanted.network} / "
         f"excludeRanges: [{' '.join(wanted.excludes)}]"
     )

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from testbed.sim import pod_status
+import pytest
+from testbed.sim import handler_start, pod_status
 
 GATE = "kubevirt.io/virtual-machine-unpaused"
 
@@ -56,3 +58,29 @@ def test_ready_follows_the_gates() -> None:
     assert pod_status.condition(made, "Ready") == "True"
     assert pod_status.condition(made, GATE) == "True"
     assert pod_status.with_readiness(made, "t3") is None
+
+
+def test_a_crashing_pod_runs_but_is_not_ready() -> None:
+    made = pod()
+    made["status"] = pod_status.crashing(made, ["10.64.0.2"], "t1")
+    assert made["status"]["phase"] == "Running"
+    assert made["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    assert pod_status.condition(made, "Ready") == "False"
+    assert pod_status.with_readiness(made, "t2") is None
+
+
+@pytest.mark.parametrize(
+    ("component", "entries", "panics"),
+    [
+        ("virt-handler", [], False),
+        ("virt-handler", [{"interface": "migration0", "ips": ["10.0.0.1"]}], False),
+        ("virt-handler", [{"interface": "migration0", "ips": ["fd00::1"]}], False),
+        ("virt-handler", [{"interface": "migration0", "ips": ["fe80::1"]}], True),
+        ("virt-handler", [{"interface": "migration0"}], True),
+        ("virt-synchronization-controller", [{"interface": "migration0"}], False),
+    ],
+)
+def test_virt_handler_wants_an_address(component: str, entries: list[dict[str, Any]], panics: bool) -> None:
+    marks = {"k8s.v1.cni.cncf.io/network-status": json.dumps(entries)}
+    made = {"metadata": {"labels": {"kubevirt.io": component}, "annotations": marks}}
+    assert handler_start.panics(made) is panics
