@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..controller import Controller, itself, key_of, split_key
 from ..faults import register
@@ -20,6 +20,9 @@ from .launcher_end import end_pod
 from .launcher_volumes import claims_of
 from .node import DOWN
 
+if TYPE_CHECKING:
+    from ..site import Site
+
 VMIS = "virtualmachineinstances"
 
 SHUTDOWN = register("guest-shutdown", "a guest shuts itself down", vm="namespace/name, wildcards allowed")
@@ -30,6 +33,11 @@ class HandlerVmi(Controller):
     """All virt-handlers of a site, each for the instances of its own node."""
 
     name = "virt-handler-vmi"
+
+    def __init__(self, site: Site) -> None:
+        super().__init__(site)
+        self._ends: dict[str, str] = {}
+        """How guests ended that are not yet reported as ended, by the UID of their instance."""
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         return {VMIS: itself, "pods": self._on_pod, "persistentvolumeclaims": lambda _claim: []}
@@ -74,16 +82,18 @@ class HandlerVmi(Controller):
         """Why the guest is over: told to stop, shut down by itself, crashed."""
         if it.deleting(vmi):
             return "Succeeded"
-        if self.site.faults.take(SHUTDOWN, vm=key) is not None:
-            return "Succeeded"
-        if self.site.faults.take(CRASH, vm=key) is not None:
-            return "Failed"
-        return ""
+        uid = vmi["metadata"]["uid"]
+        for fault, how in ((SHUTDOWN, "Succeeded"), (CRASH, "Failed")):
+            # A fault strikes once, and its report may have to be written twice.
+            if uid not in self._ends and self.site.faults.take(fault, vm=key) is not None:
+                self._ends[uid] = how
+        return self._ends.get(uid, "")
 
     async def _end(self, vmi: Object, how: str) -> None:
         ended = copy.deepcopy(vmi)
         ended["status"]["phase"] = how
         await self.site.api("kubevirt-handler").update(VMIS, ended)
+        self._ends.pop(vmi["metadata"]["uid"], None)
         pod = it.current_pod(vmi, self.store("pods").list(vmi["metadata"]["namespace"]))
         if pod is not None and not it.deleting(vmi):
             await end_pod(self.site.api("kubelet"), pod, "Succeeded", self.site.now())
