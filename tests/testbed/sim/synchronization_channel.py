@@ -73,27 +73,30 @@ class Channel:
         self._failure: RpcError | None = None
         self._rest = _FIRST_RETRY
         self._next_try = 0.0
-        self._closed = asyncio.Event()
+        self._closed = False
+        self._calls: set[asyncio.Future[None]] = set()
 
     def close(self) -> None:
         """Calls under way fail, and so do all later ones."""
-        self._closed.set()
+        self._closed = True
+        for call in self._calls:
+            call.cancel()
 
     async def call(self, method: str, request: Object) -> None:
         """Raises RpcError."""
-        if self._closed.is_set():
+        if self._closed:
             raise RpcError(CLOSING)
-        calling = asyncio.ensure_future(self._call(method, request))
-        closing = asyncio.ensure_future(self._closed.wait())
+        call = asyncio.ensure_future(self._call(method, request))
+        self._calls.add(call)
         try:
-            await asyncio.wait({calling, closing}, return_when=asyncio.FIRST_COMPLETED)
-            if not calling.done():
-                raise RpcError(CLOSING)
-            calling.result()
+            await call
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                raise
+            raise RpcError(CLOSING) from None
         finally:
-            closing.cancel()
-            if not calling.done():
-                calling.cancel()
+            self._calls.discard(call)
 
     async def _call(self, method: str, request: Object) -> None:
         endpoint = self._endpoint
