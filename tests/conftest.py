@@ -15,17 +15,22 @@ import pytest
 if TYPE_CHECKING:
     from testbed.testing import TestBed
 
-# Tests that ask for one of these need what only the test bed can do.
-_SIMULATED_ONLY = {"quiet_bed", "separate_bed"}
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "simulated: needs what only the test bed can do (faults, logs, its own rules)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On real clusters the tests that need faults, or a bed of their own, are left out."""
+    """On real clusters the tests that need the simulation are left out."""
     if not os.environ.get("TESTBED_KUBECONFIGS"):
         return
-    out = [item for item in items if _SIMULATED_ONLY & set(getattr(item, "fixturenames", ()))]
+    out = [item for item in items if _simulated(item)]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
+
+
+def _simulated(item: pytest.Item) -> bool:
+    return item.get_closest_marker("simulated") is not None or "quiet_bed" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +54,7 @@ def bed(session_bed: TestBed) -> Iterator[TestBed]:
 
 @pytest.fixture
 def quiet_bed(bed: TestBed) -> TestBed:
-    """The bed for tests that set faults or read the audit log: never real clusters."""
+    """The bed for tests that set faults: never real clusters."""
     bed.calm()
     return bed
 

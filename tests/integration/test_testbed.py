@@ -26,8 +26,8 @@ BARE = ("kubevirt=false", "openperouter=false", "cni=false")
 
 
 @pytest.fixture
-def cluster(quiet_bed: TestBed) -> TestCluster:
-    return next(iter(quiet_bed.clusters.values()))
+def cluster(bed: TestBed) -> TestCluster:
+    return next(iter(bed.clusters.values()))
 
 
 @pytest.fixture
@@ -40,11 +40,12 @@ def name() -> Iterator[str]:
         left.unlink(missing_ok=True)
 
 
-def test_two_clusters_are_two(quiet_bed: TestBed) -> None:
-    first, second = list(quiet_bed.clusters.values())[:2]
+def test_two_clusters_are_two(bed: TestBed) -> None:
+    first, second = list(bed.clusters.values())[:2]
     assert _uid(first) != _uid(second)
 
 
+@pytest.mark.simulated
 def test_up_again_changes_nothing_and_other_clusters_are_refused(name: str) -> None:
     run = _testbed("up", "--name", name, "--clusters", "one", *_options(BARE))
     assert run.returncode == 0, run.stderr
@@ -59,6 +60,7 @@ def test_up_again_changes_nothing_and_other_clusters_are_refused(name: str) -> N
     assert Path(added.stdout.strip()).exists(), added.stderr
 
 
+@pytest.mark.simulated
 def test_killed_it_leaves_nothing_that_stops_the_next_start(name: str) -> None:
     daemon.spawn(name, ["one"], BARE)
     status = json.loads((beds() / name / "bed.json").read_text())
@@ -71,6 +73,7 @@ def test_killed_it_leaves_nothing_that_stops_the_next_start(name: str) -> None:
     assert json.loads((beds() / name / "bed.json").read_text())["pid"] != status["pid"]
 
 
+@pytest.mark.simulated
 def test_a_start_that_fails_says_why_and_leaves_no_process(name: str) -> None:
     run = _testbed("up", "--name", name, "--clusters", "one", "--set", "nodse=3")
     assert run.returncode == 1
@@ -78,6 +81,7 @@ def test_a_start_that_fails_says_why_and_leaves_no_process(name: str) -> None:
     assert not daemon.running(name)
 
 
+@pytest.mark.simulated
 def test_a_broken_control_plane_ends_the_bed(name: str) -> None:
     daemon.spawn(name, ["one"], BARE)
     pid = json.loads((beds() / name / "bed.json").read_text())["pid"]

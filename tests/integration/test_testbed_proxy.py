@@ -21,8 +21,8 @@ from testbed.testing import Client, TestBed, TestCluster
 
 
 @pytest.fixture
-def cluster(quiet_bed: TestBed) -> TestCluster:
-    return next(iter(quiet_bed.clusters.values()))
+def cluster(bed: TestBed) -> TestCluster:
+    return next(iter(bed.clusters.values()))
 
 
 @pytest.fixture

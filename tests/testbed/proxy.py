@@ -14,6 +14,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -39,15 +40,26 @@ _START_SECONDS = 30.0
 Advice = Callable[[Request], Action | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Impersonated:
+    """The user that the kubeconfig's user acts as."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
 class Proxy:
     """Record and rules of one proxy. Safe to use from another thread than the one that serves."""
 
-    def __init__(self, kubeconfig: Path, directory: Path, name: str = "proxied") -> None:
+    def __init__(
+        self, kubeconfig: Path, directory: Path, name: str = "proxied", user: Impersonated | None = None
+    ) -> None:
         self.kubeconfig = directory / f"{name}.kubeconfig"
         self.requests: list[Request] = []
         self.rules: list[Rule] = []
         self.advice: Advice = lambda _request: None
         """Asked after the rules; the daemon puts the faults of the site here."""
+        self._user = user
         self._upstream = Connection(kubeconfig)
         self._authority = Authority("testbed-proxy")
         self._open = threading.Event()
@@ -142,7 +154,10 @@ class Proxy:
 
     async def _forward(self, raw: web.Request, request: Request, action: Action) -> web.StreamResponse:
         assert self._session is not None
-        headers = {name: value for name, value in raw.headers.items() if name.lower() not in _HOP}
+        headers = [(name, value) for name, value in raw.headers.items() if name.lower() not in _HOP]
+        if self._user is not None:
+            headers += [("Impersonate-User", self._user.name)]
+            headers += [("Impersonate-Group", group) for group in (*self._user.groups, "system:authenticated")]
         async with self._session.request(
             raw.method, self._upstream.server + raw.path_qs, headers=headers, data=request.body or None
         ) as answer:
@@ -206,12 +221,14 @@ def _refusal(action: Action) -> web.Response:
 
 
 @contextmanager
-def running(kubeconfig: Path, directory: Path, name: str = "proxied") -> Iterator[Proxy]:
+def running(
+    kubeconfig: Path, directory: Path, name: str = "proxied", user: Impersonated | None = None
+) -> Iterator[Proxy]:
     """A proxy in a thread of its own, for tests that are not asynchronous."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name=f"proxy {name}", daemon=True)
     thread.start()
-    proxy = Proxy(kubeconfig, directory, name)
+    proxy = Proxy(kubeconfig, directory, name, user)
     asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(_START_SECONDS)
     try:
         yield proxy
