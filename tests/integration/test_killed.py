@@ -111,7 +111,7 @@ def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
     before = the(separate_bed, "cluster-a", "virtualmachineinstances")
     move = {"source": "cluster-a", "target": "cluster-b", "vms": f"default/{VM}"}
     killed = doomed.until_done("migrate", **move)
-    assert len([write for write in killed if "virtualmachineinstancemigrations" in write]) >= 4, killed
+    assert len([write for write in killed if "virtualmachineinstancemigrations" in write]) >= 3, killed
     assert_as_undisturbed(separate_bed, "migrate", **move)
 
     after = the(separate_bed, "cluster-b", "virtualmachineinstances")
