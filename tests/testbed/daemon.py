@@ -8,6 +8,7 @@ import asyncio
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,6 +65,17 @@ def running(name: str) -> bool:
     except Running:
         return True
     return False
+
+
+def prune(days: float = 1.0) -> None:
+    """Throw away what the beds of earlier test runs left for a look at their logs."""
+    long_ago = time.time() - days * 86400
+    for log in beds().glob("pytest-*.log"):
+        name = log.stem
+        if log.stat().st_mtime < long_ago and not running(name):
+            shutil.rmtree(beds() / name, ignore_errors=True)
+            for left in (log, beds() / f"{name}.lock"):
+                left.unlink(missing_ok=True)
 
 
 def answers(name: str, seconds: float = 150.0) -> bool:

@@ -45,6 +45,7 @@ def own_bed(name: str, clusters: tuple[str, ...] = ("cluster-a", "cluster-b"), *
 
 def _own(name: str, clusters: tuple[str, ...], settings: tuple[str, ...]) -> Iterator[TestBed]:
     build.controlplane()
+    daemon.prune()
     daemon.spawn(name, clusters, settings)
     try:
         yield from _until_closed(_connect(name))
