@@ -64,7 +64,7 @@ def test_no_plugin(config: str) -> None:
 @pytest.mark.parametrize(
     ("config", "text"),
     [
-        ({"type": "brigde"}, 'failed to find plugin "brigde"'),
+        ({"type": "no-such-plugin"}, 'failed to find plugin "no-such-plugin"'),
         ({"type": "bridge", "disableContainerInterface": True, "ipam": {"type": "static"}}, "cannot use IPAM"),
         ({"type": "bridge", "vlan": 4095}, "invalid VLAN ID 4095"),
     ],
