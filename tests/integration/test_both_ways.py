@@ -57,7 +57,7 @@ def tasks(bed: TestBed) -> list[dict[str, Any]]:
     connections = [
         {"cluster_name": name, "kubeconfig": str(bed.clusters[name].kubeconfig)} for name in (names[0], names[1])
     ]
-    cases = [(case, connections[0]) for case in ONE]
+    cases: list[tuple[Any, dict[str, Any]]] = [(case, connections[0]) for case in ONE]
     cases += [(case, {"source": connections[0], "target": connections[1]}) for case in TWO]
     return [
         {

@@ -215,10 +215,9 @@ class TestFirstShape:
         assert on(cluster, "l2vni", name="migration", vni=666, vrf="rouge").failure["reason"] == "vrf_taken"
 
 
+@pytest.mark.simulated
 def test_a_user_without_rights_is_told_which(bed: TestBed) -> None:
     cluster = next(iter(bed.clusters.values()))
-    if not bed.simulated:
-        pytest.fail("users are made by the test bed")
     kubeconfig = str(cluster.user(f"nobody-{random.randrange(10**6)}"))
     failure = on(cluster, "l2vni", kubeconfig=kubeconfig, name="migration", vni=666).failure
     assert failure["reason"] == "forbidden"

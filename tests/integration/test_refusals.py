@@ -87,7 +87,7 @@ MOVES: list[tuple[str, dict[str, str], str]] = [
 
 @pytest.mark.parametrize(("extra", "told"), [case[1:] for case in MOVES], ids=[case[0] for case in MOVES])
 def test_bad_requests(quiet_bed: TestBed, extra: dict[str, str], told: str) -> None:
-    request = {"source": "cluster-a", "target": "cluster-b", "vms": "default/nobody"} | extra
+    request: dict[str, Any] = {"source": "cluster-a", "target": "cluster-b", "vms": "default/nobody"} | extra
     refused = playbook(quiet_bed, "migrate", **request).refused()
     assert re.search(told, refused.output), refused.output
 

@@ -17,7 +17,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster im
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_read import CREATE_TARGET
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._plan import merged
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import POD, VM, VMI, VMIM
-from move_world import FINAL, NAME, Site, World, pod, state_of
+from unit.move_world import FINAL, NAME, Site, World, pod, state_of
 
 _TIME = "2026-11-22T22:32:57Z"
 

@@ -13,7 +13,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_obser
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_read import CREATE_TARGET
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._situation import Situation
 from hypothesis import strategies as st
-from memory_cluster import MemoryCluster
+from unit.memory_cluster import MemoryCluster
 
 ATTEMPT, NAME, NS = "5f0c9e2a-0000-5000-8000-000000000001", "vm-1", "default"
 PHASES = ("", "Pending", "WaitingForSync", "Scheduling", "Scheduled", "Running", "Succeeded", "Failed", "Unknown")
@@ -79,7 +79,12 @@ def _state() -> st.SearchStrategy[Object]:
 
 
 def _conditions() -> st.SearchStrategy[list[Object]]:
-    types = ("LiveMigratable", "StorageLiveMigratable", "DecentralizedLiveMigrationFailure", "PodScheduled")
+    types: tuple[str, ...] = (
+        "LiveMigratable",
+        "StorageLiveMigratable",
+        "DecentralizedLiveMigrationFailure",
+        "PodScheduled",
+    )
     types += ("decentralizedMigrationBlocked", "migrationRejectedByResourceQuota")
     one = st.fixed_dictionaries(
         {

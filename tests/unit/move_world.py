@@ -148,8 +148,8 @@ class World:
             site.put(NODE, {"metadata": {"name": f"{site.name}-node"}})
         spec: Object = {"running": True} if self.strategy == "running" else {"runStrategy": self.strategy}
         vm = self.source.put(VM, {"metadata": {"name": NAME}, "spec": spec})
-        status = {"phase": "Running", "nodeName": "cluster-a-node"}
-        vmi = self.source.put(VMI, {"metadata": {"name": NAME}, "spec": {}, "status": status})
+        running = {"phase": "Running", "nodeName": "cluster-a-node"}
+        vmi = self.source.put(VMI, {"metadata": {"name": NAME}, "spec": {}, "status": running})
         self.source.put(POD, pod("launcher-a", vmi, "Running", "cluster-a-node"))
         notes = {
             attempt.SOURCE_CLUSTER: self.source.uid(),
@@ -224,6 +224,6 @@ def state_of(vmi: Object | None) -> dict[str, Any]:
 
 
 def _rules() -> dict[str, Callable[[World], bool]]:
-    import move_rules
+    from unit import move_rules
 
     return {name: rule for name, rule in vars(move_rules).items() if name.startswith("rule_")}

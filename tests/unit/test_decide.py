@@ -23,7 +23,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._situation 
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._whereabouts import Span
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from move_situations import SITUATIONS
+from unit.move_situations import SITUATIONS
 
 SLICES = Network(
     Slice((Span(ipaddress.ip_address("192.170.10.2"), ipaddress.ip_address("192.170.10.127")),)),
