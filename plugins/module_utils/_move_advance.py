@@ -18,7 +18,7 @@ from ._move_steps import Finish, Step, Stop, Wait, Wish, Write, create, delete, 
 from ._move_trouble import trouble
 from ._move_undo import condemn, sights
 from ._resources import VM, VMI, VMIM
-from ._situation import Migration, Side, Situation, Vm
+from ._situation import Migration, Side, Situation, Vm, Vmi
 
 GUARDED = (attempt.GUARD, "Halted", attempt.RECEIVER)
 """Run strategies under which KubeVirt does not start the source's guest again by itself."""
@@ -56,14 +56,15 @@ def _moved_before(situation: Situation) -> bool:
 
 
 def _receiver(situation: Situation) -> Step | None:
-    """``None`` once the receiver waits for a guest."""
+    """``None`` once the receiver waits for a guest and knows of no other attempt."""
     target = situation.target
     vmi = target.vmi
-    if vmi is not None and vmi.phase == "WaitingForSync" and vmi.receiver and not vmi.deleting:
+    waits = vmi is not None and vmi.phase == "WaitingForSync" and vmi.receiver and not vmi.deleting
+    if vmi is not None and waits and not _used(vmi):
         return None
     what = f"the receiver on {target.name} to wait for a guest: " + (f"VMI {vmi.phase}" if vmi else "no VMI yet")
-    if vmi is not None and not vmi.deleting and _used_up(situation):
-        why = "it is what a failed attempt left: KubeVirt makes a fresh one"
+    if vmi is not None and not vmi.deleting and _renewable(situation, vmi):
+        why = "it is what an earlier attempt left: KubeVirt makes a fresh one"
         return Write(Stage.RECEIVE, delete(target, VMI, vmi.raw, why), proven=True)
     if not situation.overdue:
         return Wait(Stage.RECEIVE, what)
@@ -74,13 +75,16 @@ def _receiver(situation: Situation) -> Step | None:
     return Stop("refused", DeadlineExceeded(wanted, found, target.name, target.label, hint), tuple(sights(situation)))
 
 
-def _used_up(situation: Situation) -> bool:
-    """The receiver's VMI has ended or failed, and the guest is certain to be on the source."""
-    vmi = situation.target.vmi
-    if vmi is None or situation.target.open or not vmi.receiver:
+def _used(vmi: Vmi) -> bool:
+    """A source has talked to it: state of that attempt would mix with the next one's."""
+    return vmi.final or (vmi.state is not None and bool(vmi.state.source_uid or vmi.state.failed))
+
+
+def _renewable(situation: Situation, vmi: Vmi) -> bool:
+    """Nothing works with it any more, and the guest is certain to be on the source."""
+    if situation.target.open or not (vmi.receiver and _used(vmi)):
         return False
-    spent = vmi.final or bool(vmi.state and vmi.state.failed)
-    return spent and stayed(situation.source) and never_left(situation.target)
+    return stayed(situation.source) and never_left(situation.target)
 
 
 def _open(situation: Situation, vm: Vm, wish: Wish, found: list[Finding]) -> Step:

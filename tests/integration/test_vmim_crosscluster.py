@@ -225,10 +225,10 @@ class TestFailures:
         road = start()
         with (
             road.bed.fault("copy-seconds", road.source.name, seconds="3"),
-            meanwhile(road, proxied=True, copy_timeout=4, finish_timeout=4) as results,
+            meanwhile(road, proxied=True, prepare_timeout=4, copy_timeout=4, finish_timeout=4) as results,
         ):
             until_copying(road)
-            road.bed.ask("fault-set", name="api-partition", cluster=road.target.name, times=None, args={})
+            road.bed.ask("fault-set", name="api-reset", cluster=road.target.name, times=None, args={})
         assert outcome(results[0]) == "indeterminate"
         assert road.target.name in results[0].failure["cluster"]
         road.bed.calm()
