@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,11 +33,11 @@ def files() -> list[Path]:
 
 
 @contextlib.contextmanager
-def exported() -> Iterator[Path]:
+def exported(leave_out: Callable[[Path], bool] = lambda name: False) -> Iterator[Path]:
     """The collection's directory in a temporary tree, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="export-", dir=CACHE) as top:
         target = Path(top, "ansible_collections", "livemigration", "kubevirt")
-        for name in files():
+        for name in filter(lambda name: not leave_out(name), files()):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name, follow_symlinks=False)
         yield target
