@@ -92,7 +92,7 @@ def call(directory: Path, verb: str, *, patience: float = 120.0, **arguments: An
         except TimeoutError as error:
             raise BedError(f"the bed in {directory} did not answer {verb!r} within {patience:.0f} s") from error
     if not line:
-        raise NoBed(f"the bed in {directory} ended while it was asked {verb!r}; see {directory / 'bed.log'}")
+        raise NoBed(f"the bed in {directory} ended while it was asked {verb!r}; see {directory}.log")
     answer = json.loads(line)
     if "error" in answer:
         raise BedError(answer["error"])

@@ -17,7 +17,7 @@ def _ask(directory: Path, verbs: dict[str, Verb], verb: str, **arguments: Any) -
         control = Control(directory, verbs)
         await control.start()
         try:
-            return await asyncio.to_thread(call, directory, verb, 5.0, **arguments)
+            return await asyncio.to_thread(call, directory, verb, **arguments)
         finally:
             await control.stop()
 
@@ -39,7 +39,7 @@ def test_plain_functions_and_coroutines_answer(tmp_path: Path) -> None:
 
 
 def test_errors_come_back_in_their_own_words(tmp_path: Path) -> None:
-    with pytest.raises(BedError, match="^no cluster 'x'$"):
+    with pytest.raises(BedError, match=r"^no cluster 'x'$"):
         _ask(tmp_path, {"broken": _broken}, "broken")
     with pytest.raises(BedError, match="no verb 'other'; there are: broken"):
         _ask(tmp_path, {"broken": _broken}, "other")
