@@ -10,6 +10,7 @@ from typing import Any
 
 from . import _nad_capacity as capacity
 from . import _nad_config as cni
+from . import _nad_overlaps as overlaps
 from . import _nad_pool as pool
 from . import _nad_users as users
 from . import _whereabouts as whereabouts
@@ -21,7 +22,7 @@ from ._nad_config import Wanted
 from ._nad_options import wanted_of
 from ._plan import Plan, create, merge, plan_of, remove
 from ._resources import NAD, NAMESPACE
-from ._whereabouts import Allocation
+from ._whereabouts import Allocation, Network
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Seen:
     :param config: its parsed configuration.
     :param others: every NAD of the cluster.
     :param given: the allocations of the range's pool, ``None`` where they cannot be read.
+    :param networks: other networks of the cluster with what they are.
+    :param closed: kinds that might name more of them and may not be read.
     """
 
     cluster: Cluster
@@ -39,6 +42,8 @@ class Seen:
     config: Object | None = None
     others: tuple[Object, ...] = ()
     given: tuple[Allocation, ...] | None = ()
+    networks: tuple[tuple[str, Network], ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 def observe(cluster: Cluster, wanted: Wanted) -> Seen:
@@ -47,7 +52,16 @@ def observe(cluster: Cluster, wanted: Wanted) -> Seen:
     mine = next((item for item in attachments if namespaced_name(item) == f"{wanted.namespace}/{wanted.name}"), None)
     config = cni.parse(mine) if mine else None
     given = pool.allocations(cluster, pool_of(wanted, config))
-    return Seen(cluster, mine, config, tuple(attachments), None if given is None else tuple(given))
+    networks, closed = overlaps.observe(cluster, wanted.bridge)
+    return Seen(
+        cluster,
+        mine,
+        config,
+        tuple(attachments),
+        None if given is None else tuple(given),
+        tuple(networks),
+        tuple(closed),
+    )
 
 
 def _attachments(cluster: Cluster) -> list[Object]:
@@ -69,6 +83,7 @@ def plan(wanted: Wanted, seen: Seen) -> Plan:
     cluster = seen.cluster
     findings = cni.poison(seen.config, wanted, cluster.name) if seen.config else []
     findings += pool.rivals(wanted, seen.config or {}, cluster.name, list(seen.others))
+    findings += overlaps.check(wanted, (*seen.networks, *wanted.avoid), cluster.name)
     refuse(findings)
     after = cni.desired(wanted, seen.config)
     text = cni.render(after)
@@ -124,6 +139,9 @@ def _present(job: Job) -> Result:
     if seen.mine is None and cluster.get(NAMESPACE, wanted.namespace) is None:
         hint = "The NAD lives where KubeVirt is installed: install KubeVirt first, or correct namespace."
         raise Missing(f"namespace {wanted.namespace}", "no such namespace", hint=hint, reason="namespace_missing")
+    if seen.closed:
+        kinds = ", ".join(seen.closed)
+        warnings.append(f"the range was not compared with networks that {kinds} name, which may not be read.")
     strays = outside(wanted, seen)
     if strays:
         names = ", ".join(f"{each['address']} ({each['pod']})" for each in strays)

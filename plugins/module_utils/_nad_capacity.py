@@ -53,12 +53,15 @@ def need(cluster: Cluster, namespace: str, growth: int, required: int | None = N
     virt-handler runs once a node; before KubeVirt has rolled it out, every node without a taint that keeps pods
     away counts.
     """
+    if required is not None:
+        # The user's own number; nothing has to be readable for it.
+        return Need(0, 0, 0, growth, 0, required)
     handlers = cluster.get(DAEMON_SET, HANDLER, namespace)
     nodes = int(((handlers or {}).get("status") or {}).get("desiredNumberScheduled") or 0)
     if not nodes:
         nodes = sum(1 for node in cluster.list(NODE) if not _keeps_away(node))
     replicas = _sync_replicas(cluster, namespace)
-    return Need(nodes, replicas, math.ceil(replicas / 4), growth, required=required)
+    return Need(nodes, replicas, math.ceil(replicas / 4), growth)
 
 
 def _keeps_away(node: Object) -> bool:

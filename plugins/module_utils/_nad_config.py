@@ -16,7 +16,7 @@ from ._addresses import Slice, Style
 from ._checks import Finding
 from ._cluster import Object
 from ._errors import BadInput, Conflict
-from ._whereabouts import Span
+from ._whereabouts import Network, Span
 
 _BOUNDS = ("range_start", "range_end", "exclude")
 _REFUSED = {
@@ -35,6 +35,7 @@ class Wanted:
     """The migration network as a pod's second interface.
 
     :param slice: the addresses of this cluster within the range of the fleet.
+    :param avoid: networks that the user knows of and the cluster does not name.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Wanted:
     slice: Slice
     style: Style = "bounds"
     cni_version: str = "0.3.1"
+    avoid: tuple[tuple[str, Network], ...] = ()
 
     @property
     def title(self) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,7 @@ from ._addresses import AddressPlan, Slice
 from ._argspec import ArgumentSpec, cluster_options
 from ._errors import BadInput
 from ._nad_config import Wanted, check_mtu
+from ._whereabouts import Network
 
 SPEC = cluster_options().merge(
     ArgumentSpec(
@@ -34,6 +36,7 @@ SPEC = cluster_options().merge(
             "range_end": {"type": "str"},
             "gateway": {"type": "str"},
             "reserved": {"type": "list", "elements": "str"},
+            "avoid": {"type": "list", "elements": "str"},
             "style": {"type": "str", "choices": ["bounds", "exclude"], "default": "bounds"},
             "cni_version": {"type": "str", "default": "0.3.1"},
             "required_addresses": {"type": "int"},
@@ -89,8 +92,18 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
         piece,
         params["style"],
         params["cni_version"],
+        tuple(("a network to avoid", _avoided(text)) for text in params["avoid"] or []),
     )
     return wanted, warnings
+
+
+def _avoided(text: str) -> Network:
+    try:
+        return ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        wanted = "avoid as networks in CIDR notation"
+        hint = "Write the network address and the prefix length."
+        raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="avoid_invalid") from error
 
 
 def _bridge(params: Mapping[str, Any]) -> str:

@@ -107,6 +107,13 @@ options:
       - Further addresses or networks of the range that no pod may get.
     type: list
     elements: str
+  avoid:
+    description:
+      - Networks in CIDR notation that the range must not touch, where the cluster itself does not name them.
+      - Compared in any case are the addresses and pod networks of the nodes, the service networks, and the tunnel
+        endpoints, router ids and other L2VNIs of OpenPERouter.
+    type: list
+    elements: str
   style:
     description:
       - How the slice is written down. Both styles give out the same addresses.

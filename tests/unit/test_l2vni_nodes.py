@@ -57,6 +57,11 @@ class TestRoutingDomain:
         site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100}, namespace="elsewhere")
         assert refused(site, l3vni="red").reason == "routing_domain_missing"
 
+    def test_a_reference_does_not_reach_into_another_namespace(self) -> None:
+        site = ready("c")
+        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100}, namespace="elsewhere")
+        assert refused(site, vrf="rouge").reason == "routing_domain_missing"
+
     def test_a_reference_that_contradicts_the_vrf(self, site: Site) -> None:
         site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100})
         assert refused(site, l3vni="red", vrf="bleu").reason == "vrf"
@@ -79,10 +84,11 @@ class TestWaiting:
             run(site)
         assert "node-2: DependencyFailed: no L3" in caught.value.found
 
-    def test_a_failure_of_another_is_told_with_its_name(self) -> None:
+    @pytest.mark.parametrize("kind", ["L2VNI", "L3VNI"])
+    def test_a_failure_of_another_is_told_with_its_name(self, kind: str) -> None:
         site = ready("b")
-        site.report("node-2", {"kind": "L3VNI", "name": "red", "reason": "ValidationFailed", "message": "x"})
-        with pytest.raises(DeadlineExceeded, match=r"node-2: not ready .* failed: L3VNI red"):
+        site.report("node-2", {"kind": kind, "name": "red", "reason": "ValidationFailed", "message": "x"})
+        with pytest.raises(DeadlineExceeded, match=rf"node-2: not ready .* failed: {kind} red"):
             run(site)
 
     def test_a_node_that_says_nothing_of_ready(self) -> None:

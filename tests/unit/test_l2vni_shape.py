@@ -143,7 +143,10 @@ def between() -> Object:
     fields["vxlanPort"] = fields.pop("vxlanport")
     fields["hostmaster"]["properties"]["type"]["enum"] = ["LinuxBridge", "OVSBridge"]
     fields["underlayAddressFamily"]["enum"] = ["IPv4", "IPv6"]
-    mixed["spec"]["versions"].insert(0, {"name": "v1alpha0", "served": False})
+    # An older version that is only stored, not served.
+    mixed["spec"]["versions"].insert(
+        0, copy.deepcopy(crd("a"))["spec"]["versions"][0] | {"name": "v0", "served": False}
+    )
     return mixed
 
 

@@ -98,6 +98,11 @@ def test_a_change_says_whose_restart_it_needs_and_whether_addresses_move(site: S
     assert run(site, mtu=1410, slot=1)["migration_nad"]["pods"] == []
 
 
+def test_a_network_that_comes_back_needs_no_restart_of_the_pods_that_wait_for_it(site: Site) -> None:
+    site.pod("virt-handler-1", networks="migration-evpn@migration0")
+    assert run(site)["migration_nad"]["pods"] == []
+
+
 def test_addresses_outside_of_the_slice_are_named(site: Site) -> None:
     site.pool(2, 200)
     done = run(site)
