@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from conformance.pair import KUBEVIRT, Pair, until
+from conformance.rows import network_status
 from conformance.vm_scenarios import NAMESPACE, VM, VMI, VMIM, Play
 
 Object = dict[str, Any]
@@ -69,6 +70,13 @@ def shows(play: Play, site: str, text: str, seconds: float = 30.0) -> None:
         raise AssertionError(f"{error}; last seen: {last[0]!r}") from None
 
 
+def copying(play: Play) -> None:
+    """Open both sides and wait until the guest is known at both."""
+    play.open()
+    play.phase("b", "target", "Running")
+    until(lambda: "targetNodeDomainDetected" in state(vmi(play, "a")), 20, "the guest known at the source")
+
+
 def holds(true: Callable[[], bool], seconds: float, what: str) -> None:
     """Something is true, and stays true for a while."""
     deadline = time.monotonic() + seconds
@@ -87,6 +95,11 @@ def renew_ca(pair: Pair, site: str) -> None:
     patch = {"spec": {"configuration": {"migrations": {"bandwidthPerMigration": wanted}}}}
     client.patch("kubevirts", "kubevirt", patch, KUBEVIRT)
     until(lambda: pair.current_ca(site) != before, 30, f"a new CA at {site}")
+
+
+def migration_addresses(pod: dict[str, Any]) -> list[str]:
+    text = (pod["metadata"].get("annotations") or {}).get("k8s.v1.cni.cncf.io/network-status", "[]")
+    return [ip for one in network_status(text) if one["interface"] == "migration0" for ip in one["ips"]]
 
 
 def _got(play: Play, site: str, key: str, name: str) -> Object:

@@ -16,6 +16,7 @@ from . import handler_migration_guest as them
 from . import vmi as it
 from . import vmim as job
 from .handler_migration_guest import Guest, Progress
+from .handler_node import handler_runs
 from .synchronization_channel import join
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Arrival:
     uid: str
     """Of the VMI."""
     migration: str
+    node: str
     address: str
     wake: Callable[[], None]
     ports: dict[str, int] = field(default_factory=dict)
@@ -46,6 +48,9 @@ class Arrival:
     lost: Callable[[], None] = _nothing
     ready_at: float = 0.0
     due: dict[str, float] = field(default_factory=dict)
+
+    def lives(self) -> bool:
+        return handler_runs(self.site, self.node)
 
     def appear(self, start: str, lost: Callable[[], None]) -> None:
         self.lost = lost
@@ -106,8 +111,8 @@ class Arrivals:
             key = key_of(vmi)
             self.drop(key)
             migration = it.migration_state(vmi).get("migrationUid", "")
-            address = them.handler_address(self._site, node)
-            arrival = Arrival(self._site, key, job.uid(vmi), migration, address, lambda: self._wake(key))
+            address = them.own_address(self._site, node)
+            arrival = Arrival(self._site, key, job.uid(vmi), migration, node, address, lambda: self._wake(key))
             arrival.ready_at = now + self._site.settings.handler_seconds
             self._known[key] = arrival
         if now < arrival.ready_at:

@@ -15,16 +15,24 @@ from . import handler_migration_guest as them
 from . import synchronization_trust as trust
 from . import vmi as it
 from .handler_migration_guest import Progress
+from .handler_migration_monitor import GIVEN_UP, monitor
 from .synchronization_channel import join
 
 if TYPE_CHECKING:
     from ..site import Site
 
 
+_STEP = 0.1
+"""How often a copy looks at what is in its way, in seconds."""
+
+
 class Arrival(Protocol):
     """The target's end of a copy: what listens on the ports that its handler published."""
 
     site: Site
+
+    def lives(self) -> bool:
+        """Its node and the handler there are up."""
 
     def appear(self, start: str, lost: Callable[[], None]) -> None:
         """QEMU is there and takes memory in; `lost` is called when it dies meanwhile."""
@@ -55,6 +63,7 @@ class Copy:
         """The guest runs at the target, its source process is gone."""
         self._state = it.migration_state(vmi)
         self._changed = changed
+        self._monitor = monitor(vmi, site.settings.sync_patience)
         self._broken: asyncio.Future[_Break] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name=f"copy {self.key}")
 
@@ -89,7 +98,7 @@ class Copy:
             if self._breaks_early():
                 await self._wait(self._seconds())
             arrival.appear(self.progress.start, lambda: self.die(them.REFUSED.format("connection reset by peer")))
-            await self._wait(self._seconds())
+            await self._wait(self._seconds(), arrival)
         except _Broken as broken:
             await self._fail(arrival, broken.why)
             return
@@ -115,16 +124,27 @@ class Copy:
         await self._wait(self._seconds())
         raise _Broken(_Break(them.REFUSED.format(why)))
 
-    async def _wait(self, seconds: float) -> None:
-        """The copy itself, or as much of it as faults allow."""
+    async def _wait(self, seconds: float, arrival: Arrival | None = None) -> None:
+        """The copy itself, or as much of it as faults allow; while the way is cut nothing gets on."""
         fault = self._fault(them.COPY_FAILURE)
         if fault is not None:
             seconds = float(fault.get("after", seconds / 2))
-        done, _pending = await asyncio.wait({self._broken}, timeout=seconds)
-        if done:
-            raise _Broken(self._broken.result())
+        while seconds > 0:
+            step = min(seconds, _STEP)
+            done, _pending = await asyncio.wait({self._broken}, timeout=step)
+            if done:
+                raise _Broken(self._broken.result())
+            moving = arrival is None or self._gets_through(arrival)
+            self._monitor.pass_time(step, moving=moving)
+            if self._monitor.gives_up:
+                raise _Broken(_Break(GIVEN_UP, aborted=True))
+            seconds -= step if moving else 0.0
         if fault is not None:
             raise _Broken(_Break(self._reason()))
+
+    def _gets_through(self, arrival: Arrival) -> bool:
+        here, there = self.site, arrival.site
+        return arrival.lives() and here.fabric.passes(here, there) and here.fabric.passes(there, here)
 
     async def _fail(self, arrival: Arrival | None, why: _Break) -> None:
         if why.aborted:

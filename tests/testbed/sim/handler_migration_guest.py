@@ -95,11 +95,14 @@ def aborting(vmi: Mapping[str, Any]) -> bool:
     return bool(it.migration_state(vmi).get("abortRequested")) and not is_done(vmi)
 
 
-def handler_address(site: Site, node: str) -> str:
-    """Where the virt-handler of a node listens: the first global address of migration0, else its pod's own."""
-    fault = site.faults.get(HANDLER_ADDRESS, node=node)
-    if fault is not None and "address" in fault:
-        return str(fault["address"])
+def told_address(site: Site, node: str) -> str:
+    """Where the virt-handler of a node says that it listens."""
+    fault = site.faults.get(HANDLER_ADDRESS, node=node) or {}
+    return str(fault.get("address") or own_address(site, node))
+
+
+def own_address(site: Site, node: str) -> str:
+    """Where it listens: at the first global address of migration0, without any at its pod's own."""
     pod = handler_pod(site, node)
     if pod is None:
         return ""

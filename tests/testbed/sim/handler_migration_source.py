@@ -154,7 +154,7 @@ class HandlerMigrationSource(Controller):
         return None
 
     def _source_pod(self, vmi: Object) -> Object | None:
-        pods = self.store("pods").list(vmi["metadata"]["namespace"])
+        pods = self.store("pods").list(vmi["metadata"]["namespace"], lambda pod: it.controlled_by(pod, vmi))
         return it.current_pod(vmi, pods)
 
     def _forget(self, key: str, why: str) -> None:

@@ -132,7 +132,7 @@ class HandlerMigrationTarget(Controller):
         ports = self._arrivals.ports(new)
         if (it.is_migrating(new) and not them.aborting(new)) or not ports or state.get("endTimestamp"):
             return
-        address = them.handler_address(self.site, node)
+        address = them.told_address(self.site, node)
         if state.get("targetNodeAddress") != address:
             state |= {"targetNodeAddress": address, "targetDirectMigrationNodePorts": ports}
             if target is not None:

@@ -31,6 +31,11 @@ BLOCKED = register(
 )
 
 
+SLOW = register(
+    "slow-sync", "each message of this cluster's synchronization controller takes its time", seconds="how long"
+)
+
+
 class RpcError(Exception):
     """A call that failed, in the words gRPC has for it."""
 
@@ -102,7 +107,8 @@ class Channel:
         endpoint = self._endpoint
         if endpoint is None or not endpoint.answers():
             endpoint = self._endpoint = await self._connect()
-        await asyncio.sleep(self._site.settings.sync_seconds)
+        slow = self._site.faults.get(SLOW) or {}
+        await asyncio.sleep(float(slow.get("seconds", self._site.settings.sync_seconds)))
         if not self._site.fabric.passes(self._site, endpoint.site):
             await self._never_comes()
         try:

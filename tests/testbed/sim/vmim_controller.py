@@ -106,7 +106,7 @@ class VmimController(Controller):
             vmi=vmi,
             pod=pod,
             source_pod=current["metadata"]["name"] if current else "",
-            may_migrate=job.may_migrate(vmim, vmi, self.store(VMIMS).list()),
+            may_migrate=self.may_migrate(vmim, vmi),
             handed_off=self.is_handed_off(vmim, vmi),
             quota_error="exceeded quota" in str(failure),
             addresses=it.status(self.kubevirt() or {}).get("synchronizationAddresses"),
@@ -133,7 +133,7 @@ class VmimController(Controller):
 
     async def _after_end(self, vmi: Object) -> None:
         """Old migrations of this VMI go, and a place is free for one that waits."""
-        for old in surplus(self.store(VMIMS).list(vmi["metadata"]["namespace"]), vmi["metadata"]["name"]):
+        for old in surplus(self._finished(vmi), vmi["metadata"]["name"]):
             if old.pod:
                 await self.api.delete("pods", old.pod, old.namespace)
             await self.api.delete(VMIMS, old.name, old.namespace)
@@ -148,7 +148,8 @@ class VmimController(Controller):
         return next(iter(self.store("kubevirts").list()), None)
 
     def current_pod(self, vmi: Object) -> Object | None:
-        return it.current_pod(vmi, self.store("pods").list(vmi["metadata"]["namespace"]))
+        namespace = vmi["metadata"]["namespace"]
+        return it.current_pod(vmi, self.store("pods").list(namespace, lambda pod: it.controlled_by(pod, vmi)))
 
     def target_pod(self, vmim: Object, vmi: Object) -> Object | None:
         """The pod made for this migration, as far as the cache knows it."""
@@ -158,12 +159,23 @@ class VmimController(Controller):
         )
         return next(iter(pods), None)
 
+    def may_migrate(self, vmim: Object, vmi: Object) -> bool:
+        """No other open migration holds the VMI's state."""
+        holder = it.migration_state(vmi).get("migrationUid", "")
+        return job.may_migrate(vmim, vmi, self.store(VMIMS).list(where=lambda one: job.uid(one) == holder))
+
     def is_handed_off(self, vmim: Object, vmi: Object) -> bool:
         return job.owns_state(vmi, vmim) or key_of(vmim) in self._handed_off
 
     def note_hand_off(self, vmim: Object) -> None:
         """So that a cancel right after it is not judged by a VMI seen before it."""
         self._handed_off.add(key_of(vmim))
+
+    def _finished(self, vmi: Object) -> list[Object]:
+        name = vmi["metadata"]["name"]
+        return self.store(VMIMS).list(
+            vmi["metadata"]["namespace"], lambda one: it.is_final(one) and one["spec"]["vmiName"] == name
+        )
 
     def _of_vmi(self, vmi: Object) -> list[str]:
         found = self.store(VMIMS).list(

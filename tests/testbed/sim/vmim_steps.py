@@ -37,7 +37,7 @@ class Steps:
     async def take(self, key: str, vmim: Object, vmi: Object, pod: Object | None) -> Took:
         if it.deleting(vmi) or (job.owns_state(vmi, vmim) and it.migration_completed(vmi)):
             return vmi, None
-        if not job.may_migrate(vmim, vmi, self._the.store(VMIMS).list()):
+        if not self._the.may_migrate(vmim, vmi):
             raise ValueError("vmi is ineligible for migration because another migration job is running")
         match it.phase(vmim):
             case "WaitingForSync":
@@ -115,11 +115,14 @@ class Steps:
 
     async def _start(self, vmim: Object, vmi: Object) -> float | None:
         """The target pod, if the limits let it; seconds until the next try otherwise."""
-        pods = self._the.store("pods").list()
+        pods = self._the.store("pods").list(
+            where=lambda pod: job.JOB_UID in it.labels(pod) or it.controlled_by(pod, vmi)
+        )
         if vmim_limits.living_pods(vmi, pods) > 1:
             return vmim_limits.BUSY_PAUSE
-        busy = vmim_limits.running(self._the.store(VMIMS).list(), pods)
-        vmis = {key_of(one): one for one in self._the.store(VMIS).list()}
+        busy = vmim_limits.running(self._the.store(VMIMS).list(where=lambda one: not it.is_final(one)), pods)
+        keys = {job.vmi_key(one) for one in busy}
+        vmis = {key_of(one): one for one in self._the.store(VMIS).list(where=lambda one: key_of(one) in keys)}
         limits = vmim_configuration.of_cluster(self._the.kubevirt())
         if vmim_limits.is_full(vmi, busy, vmis, limits):
             return vmim_limits.FULL_PAUSE
