@@ -290,5 +290,5 @@ class TestRefusals:
     def test_the_same_cluster_twice(self, start: Start) -> None:
         road = start(receiver=False)
         options = road.options()
-        called = call("vmim_crosscluster", options | {"target": options["source"]})
+        called = call("vmim_crosscluster", options | {"target": options["source"] | {"cluster_name": "other"}})
         assert called.failure["reason"] == "same_cluster"
