@@ -86,7 +86,7 @@ def _networks(networks: list[Object]) -> Iterator[Need]:
     for network in networks:
         name = _at(network.get("multus"), ("networkName",))
         if name:
-            namespace, _, short = name.rpartition("/")
+            namespace, _slash, short = name.rpartition("/")
             yield Need(NAD, short, namespace or None)
 
 

@@ -79,13 +79,13 @@ class Feed:
     def stale(self, cluster: Cluster) -> float:
         """Seconds for which at least one target of the cluster has been out of reach; 0 when all are followed."""
         with self._changed:
-            since = [lost for key, (lost, _) in self._lost.items() if self._targets[key].cluster is cluster]
+            since = [lost for key, (lost, _error) in self._lost.items() if self._targets[key].cluster is cluster]
             return self._clock.now() - min(since) if since else 0.0
 
     def trouble(self, cluster: Cluster) -> MigrationError | None:
         """Why a cluster is out of reach, ``None`` when it is not."""
         with self._changed:
-            for key, (_, error) in self._lost.items():
+            for key, (_since, error) in self._lost.items():
                 if self._targets[key].cluster is cluster:
                     return error
         return None

@@ -118,7 +118,7 @@ def _addresses(texts: list[Any]) -> tuple[Address, ...]:
     found = []
     for text in texts:
         try:
-            found.append(ipaddress.ip_address(str(text).split("/")[0]))
+            found.append(ipaddress.ip_address(str(text).partition("/")[0]))
         except ValueError:
             continue
     return tuple(found)

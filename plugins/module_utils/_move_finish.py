@@ -106,7 +106,7 @@ def _sweep(situation: Situation, wish: Wish) -> Step | None:
         return _release(situation)
     if source.vmi is not None:
         return Wait(_STAGE, f"KubeVirt on {source.name} to remove the ended VMI")
-    hanging = [label(found) for _, found in ours] if wish.clean else []
+    hanging = [label(found) for _side, found in ours] if wish.clean else []
     if hanging:
         return Wait(_STAGE, f"{', '.join(hanging)} to disappear")
     if target.vmi is not None and target.vmi.receiver:

@@ -34,7 +34,7 @@ def forecast(lookout: Lookout, wish: Wish) -> tuple[list[Change], Finish | Stop,
     changes: list[Change] = []
     told: list[str] = []
     situation = _situation(lookout, views)
-    for _ in range(_MOST_STEPS):
+    for _step in range(_MOST_STEPS):
         situation = _situation(lookout, views)
         step = decide(situation, wish)
         match step:

@@ -79,7 +79,7 @@ class Stop:
     findings: tuple[Finding, ...] = ()
 
 
-Step = Wait | Write | Finish | Stop
+Step = Wait | Write | Finish | Stop  # pylint: disable=unsupported-binary-operation  # wrong since 3.10
 
 
 def patch(side: Side, resource: Resource, before: Object, body: Object, why: str) -> Change:

@@ -123,7 +123,7 @@ def _sweep(situation: Situation, wish: Wish) -> Step | None:
     for side, found in ours if wish.clean else ():
         if found.attempt == situation.attempt and not found.deleting:
             return Write(_STAGE, delete(side, VMIM, found.raw, "the attempt is given up"))
-    hanging = [label(found) for _, found in ours if found.attempt == situation.attempt]
+    hanging = [label(found) for _side, found in ours if found.attempt == situation.attempt]
     if hanging and wish.clean and not situation.overdue:
         return Wait(_STAGE, f"{', '.join(hanging)} to disappear")
     return None

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from ._cluster import Object
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address  # pylint: disable=unsupported-binary-operation  # wrong since 3.10
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network  # pylint: disable=unsupported-binary-operation  # wrong since 3.10
 
 _OFFSETS = 1 << 63
 """Offsets into a range are signed 64-bit numbers: of an IPv6 /64 only the lower half can be given out."""
