@@ -135,5 +135,15 @@ def test_another_nad_with_addresses_of_the_range_is_named(network: Network) -> N
     assert f"{network.namespace}/rival" in failure["found"]
 
 
+@pytest.mark.parametrize(
+    ("taken", "what"),
+    [("10.96.0.0/24", "the service network"), ("100.65.0.0/24", "the tunnel endpoints of Underlay")],
+)
+def test_a_network_of_the_cluster_itself_is_named(network: Network, taken: str, what: str) -> None:
+    failure = network.call(range=taken).failure
+    assert failure["reason"] == "range_overlaps_network"
+    assert what in failure["found"]
+
+
 def test_a_namespace_that_is_not_there(network: Network) -> None:
     assert network.call(namespace="nowhere").failure["reason"] == "namespace_missing"
