@@ -12,11 +12,8 @@ from ._checks import Finding
 from ._move_address import Network, choose
 from ._move_proof import runs
 from ._move_steps import Wish, label
-from ._situation import Condition, Migration, Side, Situation, Vmi
-
-LONGEST_NAME = 63
-SAFE_NAME = 47
-_TOLERATED = "DisksNotLiveMigratable"
+from ._situation import Migration, Side, Situation, Vm
+from ._vm_checks import migratable, suitable_disks, suitable_name
 
 
 def findings(situation: Situation, wish: Wish) -> list[Finding]:
@@ -39,24 +36,13 @@ def _source(source: Side) -> Iterator[Finding]:
     if vm.strategy == attempt.RECEIVER:
         hint = "It is a receiver itself: finish or undo the move that made it one."
         yield _error("source-is-receiver", source, "a VM that runs a guest", f"run strategy {vm.strategy}", hint)
-    yield from _name(source)
-    yield from _guest(source)
+    yield from suitable_name(source.name, vm.raw)
+    yield from _guest(source, vm)
     yield from _migrations(source)
     yield from _leftover(source)
 
 
-def _name(source: Side) -> Iterator[Finding]:
-    length = len(source.vm_name)
-    found = f"{length} characters"
-    if length > LONGEST_NAME:
-        hint = "KubeVirt accepts longer names and then fails: clone the VM under a shorter name."
-        yield _error("name-too-long", source, f"a name of at most {LONGEST_NAME} characters", found, hint)
-    elif length > SAFE_NAME:
-        hint = "Live migration is known to fail for such names on some releases."
-        yield _warning("name-long", source, f"a name of at most {SAFE_NAME} characters", found, hint)
-
-
-def _guest(source: Side) -> Iterator[Finding]:
+def _guest(source: Side, vm: Vm) -> Iterator[Finding]:
     vmi = source.vmi
     if vmi is None or vmi.phase != "Running" or vmi.deleting:
         found = "no VirtualMachineInstance" if vmi is None else f"phase {vmi.phase}"
@@ -71,28 +57,8 @@ def _guest(source: Side) -> Iterator[Finding]:
     paused = vmi.condition("Paused")
     if paused is not None and paused.status == "True":
         yield _warning("guest-paused", source, "a guest that is not paused", "it is paused", "")
-    yield from _migratable(source, vmi)
-    yield from _disks(source, vmi)
-
-
-def _migratable(source: Side, vmi: Vmi) -> Iterator[Finding]:
-    live = vmi.condition("LiveMigratable")
-    if live is not None and live.status == "False" and live.reason != _TOLERATED:
-        yield _error("not-migratable", source, "a guest that can be migrated live", _text(live), "See the reason.")
-    storage = vmi.condition("StorageLiveMigratable")
-    if storage is not None and storage.status == "False":
-        hint = "Its disks cannot be copied while it runs."
-        yield _error("storage-not-migratable", source, "disks that can be copied live", _text(storage), hint)
-
-
-def _disks(source: Side, vmi: Vmi) -> Iterator[Finding]:
-    devices = vmi.raw["spec"].get("domain", {}).get("devices") or {}
-    bad = [f"disk {disk['name']} is shareable" for disk in devices.get("disks") or [] if disk.get("shareable")]
-    bad += [f"disk {disk['name']} is a LUN" for disk in devices.get("disks") or [] if "lun" in disk]
-    bad += [f"filesystem {one['name']} is shared by virtiofs" for one in devices.get("filesystems") or []]
-    if bad:
-        hint = "KubeVirt cannot copy these to another cluster: detach them first."
-        yield _error("disk-unsupported", source, "disks of its own", "; ".join(bad), hint)
+    yield from migratable(source.name, vm.raw, vmi.raw)
+    yield from suitable_disks(source.name, vm.raw)
 
 
 def _migrations(side: Side) -> Iterator[Finding]:
@@ -203,10 +169,6 @@ def _addresses(situation: Situation, network: Network) -> Iterator[Finding]:
     elif network.target is None:
         hint = "Give target_slice, so that a fallback to the pod network or a double address is noticed."
         yield _warning("slice-unknown", target, "the target's slice to compare with", "target_slice is not set", hint)
-
-
-def _text(condition: Condition) -> str:
-    return f"{condition.reason}: {condition.message}" if condition.message else condition.reason
 
 
 def _error(name: str, side: Side, wanted: str, found: str, hint: str) -> Finding:

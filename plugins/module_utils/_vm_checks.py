@@ -8,7 +8,7 @@ What KubeVirt's API accepts without a word and then never finishes is refused he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from . import _attempt
@@ -31,14 +31,14 @@ def movable(cluster: str, vm: Object, vmi: Object | None, vmims: Iterable[Object
     :param vmims: the migration objects of that VM, of any phase.
     """
     return [
-        *_name(cluster, vm),
+        *suitable_name(cluster, vm),
         *_guest(cluster, vm, vmi),
-        *_disks(cluster, vm),
-        *in_flight(cluster, vm, vmims),
+        *suitable_disks(cluster, vm),
+        *_in_flight(cluster, vm, vmims),
     ]
 
 
-def in_flight(cluster: str, vm: Object, vmims: Iterable[Object]) -> Iterator[Finding]:
+def _in_flight(cluster: str, vm: Object, vmims: Iterable[Object]) -> Iterator[Finding]:
     """Migrations of the VM that are not finished and not ours to continue."""
     for vmim in vmims:
         metadata = vmim["metadata"]
@@ -56,7 +56,8 @@ def in_flight(cluster: str, vm: Object, vmims: Iterable[Object]) -> Iterator[Fin
         )
 
 
-def _name(cluster: str, vm: Object) -> Iterator[Finding]:
+def suitable_name(cluster: str, vm: Object) -> Iterator[Finding]:
+    """Whether KubeVirt can use the VM's name."""
     length = len(vm["metadata"]["name"])
     if length > NAME_LIMIT:
         hint = "Rename the VM: KubeVirt accepts the name and then cannot use it as a label."
@@ -80,10 +81,13 @@ def _guest(cluster: str, vm: Object, vmi: Object | None) -> Iterator[Finding]:
     if (vmi["metadata"].get("annotations") or {}).get("kubevirt.io/create-migration-target") == "true":
         hint = "It is the target of another migration: finish that one first."
         yield _finding("vm-receiving", cluster, vm, "a running guest", "a receiver", hint)
-    yield from _conditions(cluster, vm, {c.get("type"): c for c in status.get("conditions") or []})
+    yield from migratable(cluster, vm, vmi)
 
 
-def _conditions(cluster: str, vm: Object, conditions: Mapping[Any, Object]) -> Iterator[Finding]:
+def migratable(cluster: str, vm: Object, vmi: Object) -> Iterator[Finding]:
+    """What KubeVirt itself says of the running guest."""
+    listed = (vmi.get("status") or {}).get("conditions") or []
+    conditions: dict[Any, Object] = {condition.get("type"): condition for condition in listed}
     live = conditions.get("LiveMigratable", {})
     # Disks are copied by a decentralized migration, so their condition does not matter here.
     if live.get("status") == "False" and live.get("reason") != "DisksNotLiveMigratable":
@@ -97,9 +101,10 @@ def _conditions(cluster: str, vm: Object, conditions: Mapping[Any, Object]) -> I
         yield _finding("storage-not-migratable", cluster, vm, "storage that can be copied", found, hint)
 
 
-def _disks(cluster: str, vm: Object) -> Iterator[Finding]:
+def suitable_disks(cluster: str, vm: Object) -> Iterator[Finding]:
     """Disks that decentralized live migration does not support (KubeVirt user guide)."""
-    domain = vm["spec"]["template"]["spec"].get("domain") or {}
+    pod: Object = ((vm.get("spec") or {}).get("template") or {}).get("spec") or {}
+    domain = pod.get("domain") or {}
     devices = domain.get("devices") or {}
     wanted = "disks that can be copied"
     for disk in devices.get("disks") or []:
@@ -114,7 +119,7 @@ def _disks(cluster: str, vm: Object) -> Iterator[Finding]:
         hint = "Use a disk instead: virtiofs shares cannot be migrated to another cluster."
         found = f"filesystem {filesystem.get('name')} is shared with virtiofs"
         yield _finding("disk-virtiofs", cluster, vm, wanted, found, hint)
-    for volume in vm["spec"]["template"]["spec"].get("volumes") or []:
+    for volume in pod.get("volumes") or []:
         if "hostDisk" in volume:
             found = f"volume {volume.get('name')} is a file of the node"
             yield _finding("disk-of-node", cluster, vm, wanted, found, "Use a PersistentVolumeClaim.")
