@@ -282,7 +282,7 @@ def _refuse_use(job: Job, bridge: str) -> list[str]:
     if not users:
         return []
     if job.check_mode:
-        return [f"{job.cluster.name}: bridge {bridge} is in use now and would not be removed: {users}."]
+        return [f"{job.cluster.name}: bridge {bridge} can go only once no NAD uses it; now these do: {users}."]
     raise Busy(
         f"no NetworkAttachmentDefinition to use bridge {bridge}",
         users,

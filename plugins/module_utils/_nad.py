@@ -214,7 +214,7 @@ def _refuse_use(job: Job, name: str, namespace: str) -> list[str]:
     if not owners:
         return []
     if job.check_mode:
-        return [f"{job.cluster.name}: the NAD is in use now and would not be removed: {', '.join(owners)}."]
+        return [f"{job.cluster.name}: the NAD can go only once nobody uses it; now these do: {', '.join(owners)}."]
     raise Busy(
         "nobody to use the NAD",
         ", ".join(owners),
