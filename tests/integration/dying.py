@@ -13,14 +13,14 @@ import signal
 import sys
 from typing import Any
 
-from ansible_collections.livemigration.kubevirt.plugins.module_utils import _move_loop
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _move_loop, _plan
 from integration.calls import call
 
 
 def main() -> None:
     """Run until it dies; a move with fewer writes ends as usual."""
     request: dict[str, Any] = json.load(sys.stdin)
-    left, write = request["writes"], _move_loop.write
+    left, write = request["writes"], _plan.write
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
 
