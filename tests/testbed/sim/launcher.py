@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -70,12 +71,8 @@ def render_target(vmi: Mapping[str, Any], migration: Mapping[str, Any], image: s
     meta["labels"][MIGRATION_JOB_UID] = migration["metadata"]["uid"]
     meta["annotations"][MIGRATION_JOB_NAME] = migration["metadata"]["name"]
     source = it.side(vmi, "sourceState")
-    required = pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
-    node = source.get("node") or it.status(vmi).get("nodeName")
-    for term in required["nodeSelectorTerms"] if node else []:
-        term.setdefault("matchExpressions", []).append(
-            {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [node]}
-        )
+    if node := source.get("node") or it.status(vmi).get("nodeName"):
+        _require(pod["spec"]["affinity"], {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [node]})
     selector = pod["spec"]["nodeSelector"]
     if _cpu_model(vmi["spec"]) == "host-model":
         selector |= _host_model_selector(source.get("nodeSelectors") or {})
@@ -156,18 +153,18 @@ def _owner(vmi: Mapping[str, Any]) -> dict[str, Any]:
 
 def _affinity(spec: Mapping[str, Any]) -> Object:
     """The user's, with nodes left out whose CPU labels are out of date."""
-    affinity: Object = json.loads(json.dumps(spec.get("affinity") or {}))
+    affinity: Object = copy.deepcopy(spec.get("affinity") or {})
+    if _cpu_model(spec) == "host-model":
+        _require(affinity, {"key": "node-labeller.kubevirt.io/obsolete-host-model", "operator": "DoesNotExist"})
+    return affinity
+
+
+def _require(affinity: Object, expression: Object) -> None:
+    """Of a node, beside what is required already: in every term, as any one of them may be what lets a node in."""
     node = affinity.setdefault("nodeAffinity", {})
     required = node.setdefault("requiredDuringSchedulingIgnoredDuringExecution", {})
-    terms = required.setdefault("nodeSelectorTerms", [])
-    if not terms:
-        terms.append({})
-    if _cpu_model(spec) == "host-model":
-        for term in terms:
-            term.setdefault("matchExpressions", []).append(
-                {"key": "node-labeller.kubevirt.io/obsolete-host-model", "operator": "DoesNotExist"}
-            )
-    return affinity if any(terms) else {"nodeAffinity": {}}
+    for term in required.setdefault("nodeSelectorTerms", [{}]):
+        term.setdefault("matchExpressions", []).append(expression)
 
 
 def _node_selector(spec: Mapping[str, Any]) -> dict[str, str]:

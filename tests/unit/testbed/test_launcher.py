@@ -69,6 +69,30 @@ def test_an_arrival_needs_the_model_of_the_source(recorded: dict[str, Any]) -> N
         launcher.render_target(vmi, recorded["copying.b.vmims"][0], IMAGE)
 
 
+def test_any_cpu_but_never_a_node_of_the_sources_name(recorded: dict[str, Any]) -> None:
+    vmi = json.loads(json.dumps(recorded["copying.b.vmi"]))
+    vmi["spec"]["domain"]["cpu"]["model"] = "host-passthrough"
+    assert launcher.render(vmi, IMAGE)["spec"]["affinity"] == {}
+    affinity = launcher.render_target(vmi, recorded["copying.b.vmims"][0], IMAGE)["spec"]["affinity"]
+    elsewhere = {"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["a-node-2"]}
+    required = {"nodeSelectorTerms": [{"matchExpressions": [elsewhere]}]}
+    assert affinity == {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+
+
+def test_the_users_affinity_is_kept_in_every_term(recorded: dict[str, Any]) -> None:
+    vmi = json.loads(json.dumps(recorded["waiting.a.vmi"]))
+    terms = [{"matchExpressions": [{"key": key, "operator": "Exists"}]} for key in ("fast", "large")]
+    vmi["spec"]["affinity"] = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    }
+    node = launcher.render(vmi, IMAGE)["spec"]["affinity"]["nodeAffinity"]
+    told = node["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert [[one["key"] for one in term["matchExpressions"]] for term in told] == [
+        ["fast", "node-labeller.kubevirt.io/obsolete-host-model"],
+        ["large", "node-labeller.kubevirt.io/obsolete-host-model"],
+    ]
+
+
 def test_disks_of_every_kind_are_mounted(recorded: dict[str, Any]) -> None:
     vmi = json.loads(json.dumps(recorded["waiting.a.vmi"]))
     vmi["spec"]["volumes"] = [
