@@ -186,6 +186,7 @@ def _present(job: Job) -> Result:
         | {
             "object": _shown(written or _predicted(seen, planned)),
             "readiness": readiness,
+            "readiness_meaning": on_nodes.meaning(readiness, seen.shape),
             "migration_pods_restart_required": bool(stranded),
             "pods_on_bridge": stranded,
         },
@@ -259,6 +260,7 @@ def _absent(job: Job) -> Result:
         "host_veth": None,
         "object": None,
         "readiness": "absent",
+        "readiness_meaning": "The L2VNI is not there, or will not be.",
         "migration_pods_restart_required": False,
         "pods_on_bridge": [],
     }

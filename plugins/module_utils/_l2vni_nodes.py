@@ -108,6 +108,17 @@ def settle(job: Job, network: L2vni, shape: Shape, *, changed: bool) -> str:
     return "reported"
 
 
+def meaning(readiness: str, shape: Shape) -> str:
+    """What a word of ``settle`` proves, in a sentence."""
+    if readiness == "reported":
+        return "Every node with a router reports success; its reports carry no generation, traffic has the last word."
+    if readiness == "not_waited":
+        return "Nothing was written, so there is nothing to wait for."
+    if shape.reports:
+        return "No selected node runs a router pod, so nothing reports; only traffic proves that the network works."
+    return f"{shape.release} reports nothing; only traffic proves that the network works."
+
+
 def provisioned(network: L2vni, nodes: Iterable[str], statuses: Sequence[Object]) -> Verdict:
     """Whether the nodes report success and nothing of ours as failed."""
     by_node = {item["metadata"]["name"]: item.get("status") or {} for item in statuses}

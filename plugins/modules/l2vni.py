@@ -199,6 +199,7 @@ l2vni:
       returned: always
       type: str
       sample: unknown
+    readiness_meaning: {description: That word in a sentence., type: str, returned: always}
     migration_pods_restart_required:
       description: Whether the bridge is made anew under running pods, which then have to be restarted.
       returned: always

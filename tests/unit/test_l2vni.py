@@ -35,6 +35,7 @@ def test_creates_then_finds_nothing_to_do(site: Site) -> None:
     assert made["l2vni"]["bridge"] == "br-hs-666"
     assert made["l2vni"]["object"]["spec"] == told["l2vni"]["object"]["spec"] == site.l2vni["spec"]
     assert made["l2vni"]["readiness"] == ("reported" if site.shape.reports else "unknown")
+    assert "traffic" in made["l2vni"]["readiness_meaning"]
     writes = list(site.writes)
     again = run(site)
     assert (again["changed"], again["diff"], again["actions"]) == (False, [], [])

@@ -112,7 +112,11 @@ class TestWaiting:
         site = Site("c")
         for node in ("node-1", "node-2"):
             del site.objects["pods", NAMESPACE_NAME, f"router-{node}"]
-        assert run(site)["l2vni"]["readiness"] == "unknown"
+        found = run(site)["l2vni"]
+        assert found["readiness"] == "unknown"
+        assert "No selected node runs a router" in found["readiness_meaning"]
 
     def test_check_mode_does_not_wait_for_what_it_did_not_write(self) -> None:
-        assert run(Site("c"), check_mode=True)["l2vni"]["readiness"] == "not_waited"
+        found = run(Site("c"), check_mode=True)["l2vni"]
+        assert found["readiness"] == "not_waited"
+        assert "Nothing was written" in found["readiness_meaning"]

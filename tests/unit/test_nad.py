@@ -67,6 +67,16 @@ def test_the_published_configuration_is_taken_over_as_it_stands(site: Site) -> N
     assert not switched["migration_nad"]["changed_allocation"]
 
 
+def test_an_exclude_with_which_no_pod_could_be_attached_is_mended(site: Site) -> None:
+    run(site)
+    config = site.config
+    config["ipam"]["exclude"] = ["rubbish"]
+    site.nad(config)
+    mended = run(site)["migration_nad"]
+    assert mended["changed_allocation"]
+    assert site.config["ipam"]["exclude"] == ["192.170.10.1/32"]
+
+
 def test_unknown_keys_of_an_existing_configuration_stay(site: Site) -> None:
     config = {
         "type": "bridge",
