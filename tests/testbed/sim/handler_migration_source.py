@@ -66,9 +66,10 @@ class HandlerMigrationSource(Controller):
         if it.is_decentralized(vmi):
             is_source = it.phase(vmi) != "Succeeded" and it.is_migration_source(vmi)
         else:
-            # Also after a leader of the synchronization has stored its own address here, see vmi.is_decentralized.
-            is_source = not it.is_final(vmi) and it.status(vmi).get("nodeName") == state.get("sourceNode")
-            is_source = is_source and not it.is_receiver(vmi) and "targetState" in state
+            # A local migration, or one whose VMI holds both addresses since a leader of the synchronization
+            # has stored its own, see vmi.is_decentralized.
+            here = it.status(vmi).get("nodeName") == state.get("sourceNode")
+            is_source = here and not it.is_final(vmi) and not it.is_receiver(vmi) and "targetNodeAddress" in state
         return is_source and handler_runs(self.site, state.get("sourceNode", ""))
 
     async def _sync(self, key: str, vmi: Object) -> float | None:
@@ -91,7 +92,7 @@ class HandlerMigrationSource(Controller):
             if under_way and copy is not None:
                 copy.cancel()
             return None
-        if under_way or not state.get("migrationUid") or not it.is_migration_source(vmi):
+        if under_way or not state.get("migrationUid"):
             return None
         if not state.get("targetDirectMigrationNodePorts"):
             return _WAIT_FOR_PORTS
@@ -128,8 +129,7 @@ class HandlerMigrationSource(Controller):
     def _seconds_left(self, state: Object) -> float | None:
         """Of the minute the target has to report the guest; None while the copy runs or once it has."""
         end = state.get("endTimestamp")
-        target = state.get("targetState") or {}
-        if not end or (target.get("domainDetected") and target.get("domainReadyTimestamp")):
+        if not end or (state.get("targetNodeDomainDetected") and state.get("targetNodeDomainReadyTimestamp")):
             return None
         patience = _TARGET_WORD_SECONDS * self.site.settings.sync_patience
         return patience - (datetime.now(UTC) - datetime.fromisoformat(end)).total_seconds()
@@ -146,7 +146,8 @@ class HandlerMigrationSource(Controller):
         pod = self._source_pod(vmi)
         if pod is not None and not it.pod_is_down(pod):
             await end_pod(self.site.api("kubelet"), pod, "Succeeded", self.site.now())
-        if it.phase(vmi) == "Running" and it.migration_completed(vmi) and not it.is_decentralized(vmi):
+        across = "targetState" in it.migration_state(vmi)
+        if across and it.phase(vmi) == "Running" and it.migration_completed(vmi) and not it.is_decentralized(vmi):
             # No longer known as a cross-cluster migration, so the guest just ended, in everybody's eyes.
             ended = deepcopy(vmi)
             it.set_phase(ended, "Succeeded", self.site.now())
@@ -154,8 +155,8 @@ class HandlerMigrationSource(Controller):
         return None
 
     def _source_pod(self, vmi: Object) -> Object | None:
-        pods = self.store("pods").list(vmi["metadata"]["namespace"], lambda pod: it.controlled_by(pod, vmi))
-        return it.current_pod(vmi, pods)
+        name = it.migration_state(vmi).get("sourcePod", "")
+        return self.store("pods").get(name, vmi["metadata"]["namespace"]) if name else None
 
     def _forget(self, key: str, why: str) -> None:
         self._exits.pop(key, None)

@@ -16,6 +16,7 @@ from . import json_patch
 from . import vmi as it
 from . import vmim as job
 from . import vmim_phase as phases
+from .launcher import NoHostModel
 from .launcher_image import launcher_image
 from .vmim_garbage import surplus
 from .vmim_steps import Steps
@@ -72,7 +73,7 @@ class VmimController(Controller):
         pause, failure = None, None
         try:
             vmi, pause = await self._steps.take(key, vmim, vmi, pod)
-        except (ApiError, ValueError) as error:
+        except (ApiError, NoHostModel, ValueError) as error:
             failure = error
         await self._update_status(vmim, vmi, pod, failure)
         if failure is not None:

@@ -31,6 +31,8 @@ def target_pod(
     vmi: Object, vmim: Object, image: str, *, source_labels: Mapping[str, str], match_selinux: bool
 ) -> Object:
     """`source_labels`: of the source node, in a decentralized migration as far as the source told them."""
+    if not job.is_target(vmim):
+        vmi = _with_source(vmi, source_labels)
     pod = launcher.render_target(vmi, vmim, image)
     selector: dict[str, str] = pod["spec"]["nodeSelector"]
     if not any(key.startswith(CPU_VENDOR) for key in selector):
@@ -42,9 +44,18 @@ def target_pod(
     return pod
 
 
+def _with_source(vmi: Object, labels: Mapping[str, str]) -> Object:
+    """A VMI that tells of its own node what a decentralized migration is told by its source."""
+    source = {"node": it.status(vmi).get("nodeName", ""), "nodeSelectors": _selectors(labels)}
+    return {**vmi, "status": {**it.status(vmi), "migrationState": {"sourceState": source}}}
+
+
 def node_selectors(node: Mapping[str, Any] | None) -> dict[str, str]:
     """What of a source node's labels a target needs to find a node that suits."""
-    labels = it.labels(node) if node else {}
+    return _selectors(it.labels(node) if node else {})
+
+
+def _selectors(labels: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in labels.items() if key.startswith(_NODE_SELECTORS)}
 
 
