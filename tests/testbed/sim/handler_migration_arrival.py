@@ -52,9 +52,9 @@ class Arrival:
     def lives(self) -> bool:
         return handler_runs(self.site, self.node)
 
-    def appear(self, start: str, lost: Callable[[], None]) -> None:
+    def appear(self, start: str, macs: dict[str, str], lost: Callable[[], None]) -> None:
         self.lost = lost
-        asyncio.get_running_loop().call_later(self.site.settings.handler_seconds * 2, self._appear, start)
+        asyncio.get_running_loop().call_later(self.site.settings.handler_seconds * 2, self._appear, start, macs)
 
     def take_over(self, end: str) -> bool:
         if self.guest is None or self.guest.state == "crashed":
@@ -76,9 +76,9 @@ class Arrival:
             self.guest = Guest("crashed")
             self.lost()
 
-    def _appear(self, start: str) -> None:
+    def _appear(self, start: str, macs: dict[str, str]) -> None:
         if self.guest is None and self.ports:
-            self.guest = Guest("incoming", Progress(self.migration, start=start))
+            self.guest = Guest("incoming", Progress(self.migration, start=start), macs)
             self.wake()
 
     def _later(self, what: str, seconds: float) -> None:

@@ -34,7 +34,7 @@ class Arrival(Protocol):
     def lives(self) -> bool:
         """Its node and the handler there are up."""
 
-    def appear(self, start: str, lost: Callable[[], None]) -> None:
+    def appear(self, start: str, macs: dict[str, str], lost: Callable[[], None]) -> None:
         """QEMU is there and takes memory in; `lost` is called when it dies meanwhile."""
 
     def take_over(self, end: str) -> bool:
@@ -62,6 +62,7 @@ class Copy:
         self.left = False
         """The guest runs at the target, its source process is gone."""
         self._state = it.migration_state(vmi)
+        self._macs = {one["name"]: one["mac"] for one in it.status(vmi).get("interfaces") or [] if one.get("mac")}
         self._changed = changed
         self._monitor = monitor(vmi, site.settings.sync_patience)
         self._broken: asyncio.Future[_Break] = asyncio.get_running_loop().create_future()
@@ -97,7 +98,8 @@ class Copy:
             arrival = await self._connect()
             if self._breaks_early():
                 await self._wait(self._seconds())
-            arrival.appear(self.progress.start, lambda: self.die(them.REFUSED.format("connection reset by peer")))
+            lost = them.REFUSED.format("connection reset by peer")
+            arrival.appear(self.progress.start, self._macs, lambda: self.die(lost))
             await self._wait(self._seconds(), arrival)
         except _Broken as broken:
             await self._fail(arrival, broken.why)

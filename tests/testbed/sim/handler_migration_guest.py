@@ -73,6 +73,8 @@ class Guest:
 
     state: State = "incoming"
     progress: Progress = field(default_factory=lambda: Progress(""))
+    macs: dict[str, str] = field(default_factory=dict)
+    """Of its interfaces by name: they come with the guest, whatever the target's spec says."""
 
     @property
     def active(self) -> bool:

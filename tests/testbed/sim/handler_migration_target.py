@@ -172,7 +172,9 @@ class HandlerMigrationTarget(Controller):
         if not failed and it.is_receiver(new):
             new["metadata"]["annotations"].pop(it.RECEIVER)
             claims = self.store("persistentvolumeclaims").list(vmi["metadata"]["namespace"])
-            report_guest(new, {claim["metadata"]["name"]: claim for claim in claims}, self.site.now())
+            guest = self._arrivals.guest(vmi)
+            known = {claim["metadata"]["name"]: claim for claim in claims}
+            report_guest(new, known, self.site.now(), guest.macs if guest else {})
         new["metadata"]["labels"].pop(it.TARGET_NODE_NAME, None)
         await self._api.update(VMIS, new)
         self._arrivals.drop(key_of(vmi))

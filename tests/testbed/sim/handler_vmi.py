@@ -107,10 +107,13 @@ class HandlerVmi(Controller):
             await self.site.api("kubevirt-handler").update(VMIS, reported)
 
 
-def report_guest(vmi: Object, claims: Mapping[str, Object], now: str) -> None:
-    """What virt-handler says of a guest that runs on its node, after a start as after a move."""
+def report_guest(vmi: Object, claims: Mapping[str, Object], now: str, macs: Mapping[str, str] | None = None) -> None:
+    """What virt-handler says of a guest that runs on its node, after a start as after a move.
+
+    `macs`: those a guest brought along; a guest keeps the ones it has, the spec counts for its next start.
+    """
     status = vmi["status"]
-    if found := interfaces(vmi):
+    if found := interfaces(vmi, macs or {}):
         status["interfaces"] = found
     status.setdefault("selinuxContext", "none")
     status.setdefault("guestOSInfo", {})
@@ -119,21 +122,22 @@ def report_guest(vmi: Object, claims: Mapping[str, Object], now: str) -> None:
         it.update_condition(vmi, condition | {"lastTransitionTime": now})
 
 
-def interfaces(vmi: Mapping[str, Any]) -> list[dict[str, Any]]:
+def interfaces(vmi: Mapping[str, Any], macs: Mapping[str, str]) -> list[dict[str, Any]]:
     """From the domain; a guest without an agent tells no more."""
     spec = vmi["spec"]
     networks = {network["name"]: network for network in spec.get("networks") or []}
+    known = {one["name"]: one["mac"] for one in it.status(vmi).get("interfaces") or [] if one.get("mac")} | dict(macs)
     found = []
     for interface in spec["domain"]["devices"].get("interfaces") or []:
         name = interface["name"]
-        entry = {"infoSource": "domain", "mac": interface.get("macAddress") or _made_up_mac(vmi, name), "name": name}
+        mac = known.get(name) or interface.get("macAddress") or _made_up_mac(vmi, name)
         secondary = "multus" in networks.get(name, {})
-        found.append(entry | {"podInterfaceName": interface_name(name) if secondary else "eth0"})
+        pod_interface = interface_name(name) if secondary else "eth0"
+        found.append({"infoSource": "domain", "mac": mac, "name": name, "podInterfaceName": pod_interface})
     return found
 
 
 def _made_up_mac(vmi: Mapping[str, Any], name: str) -> str:
-    """Stable over the life of the guest, wherever it runs: of the firmware's id, which moves with it."""
-    seed = vmi["spec"]["domain"].get("firmware", {}).get("uuid", vmi["metadata"]["uid"])
-    digest = hashlib.sha256(f"{seed} {name}".encode()).hexdigest()
+    """Another one at each start, as nobody asked for one in particular."""
+    digest = hashlib.sha256(f"{vmi['metadata']['uid']} {name}".encode()).hexdigest()
     return "02:" + ":".join(digest[place : place + 2] for place in range(0, 10, 2))
