@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from conformance.move_facts import copying, phase, printable, shows, state, vm, vmi, vmim
+from conformance.move_facts import condition, copying, phase, printable, shows, state, vm, vmi, vmim
 from conformance.pair import until
 from conformance.vm_scenarios import NAMESPACE, Play
 
@@ -84,3 +84,18 @@ def test_a_handler_that_tells_a_wrong_address(move: Play) -> None:
         move.ended("a", "source", "Failed")
     assert state(vmi(move, "a"))["targetNodeAddress"] == "192.170.10.77"
     assert "no route to host" in state(vmi(move, "a"))["failureReason"]
+
+
+def test_a_quota_is_told_and_waited_for(move: Play) -> None:
+    client = move.pair.clients["b"]
+    quota = {"metadata": {"name": "no-pods", "namespace": NAMESPACE}, "spec": {"hard": {"pods": "0"}}}
+    client.create("resourcequotas", quota)
+    try:
+        client.until(lambda found: "hard" in (found or {}).get("status", {}), "resourcequotas", "no-pods", NAMESPACE)
+        move.open()
+        rejected = "migrationRejectedByResourceQuota"
+        until(lambda: condition(vmim(move, "b", "target"), rejected) == "True", 20, "the quota told")
+        assert phase(vmim(move, "b", "target")) == "Pending"
+    finally:
+        client.delete("resourcequotas", "no-pods", NAMESPACE)
+    move.ended("b", "target", "Succeeded")
