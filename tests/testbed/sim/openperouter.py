@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import ClassVar
 
 from ..controller import Controller
@@ -40,9 +40,9 @@ async def install(site: Site) -> None:
     )
 
 
-async def _once(creation: object) -> None:
+async def _once(creation: Awaitable[object]) -> None:
     try:
-        await creation  # type: ignore[misc] # an awaitable, of whatever result
+        await creation
     except Conflict:
         return  # the bed was started before
 
