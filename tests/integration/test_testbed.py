@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,15 @@ def test_up_again_changes_nothing_and_other_clusters_are_refused(name: str) -> N
     assert "testbed add two" in other.stderr
     added = _testbed("add", "--name", name, "two")
     assert Path(added.stdout.strip()).exists(), added.stderr
+
+
+@pytest.mark.simulated
+def test_two_starts_at_once_make_one_bed(name: str) -> None:
+    command = ["up", "--name", name, "--clusters", "one", *_options(BARE)]
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda _number: _testbed(*command), range(2)))
+    assert [run.returncode for run in runs] == [0, 0], [run.stderr for run in runs]
+    assert runs[0].stdout == runs[1].stdout
 
 
 @pytest.mark.simulated
@@ -128,7 +138,7 @@ def _uid(cluster: TestCluster) -> str:
 
 def _testbed(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "testbed", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def _options(settings: tuple[str, ...]) -> list[str]:

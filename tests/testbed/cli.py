@@ -38,15 +38,23 @@ def _build(_options: Options) -> None:
 def _up(options: Options) -> None:
     wanted = options.clusters.split(",")
     started = time.monotonic()
-    if daemon.answers(options.name):
-        _compare(options.name, wanted)
-    else:
+    if not daemon.answers(options.name):
         build.controlplane()
-        daemon.spawn(options.name, wanted, options.set)
+        _spawn(options, wanted)
+    _compare(options.name, wanted)
     for cluster in wanted if options.all_vms else wanted[:1] if options.vm else []:
         _ask(options, "vm", cluster=cluster, name="vm-1", namespace="default", seconds=60.0)
     _say(f"bed {options.name} is up after {time.monotonic() - started:.1f} s")
     _print_kubeconfigs(options)
+
+
+def _spawn(options: Options, wanted: list[str]) -> None:
+    try:
+        daemon.spawn(options.name, wanted, options.set)
+    except daemon.StartFailed:
+        # Somebody else's `up` of the same bed may have been faster: then it is up all the same.
+        if not daemon.answers(options.name):
+            raise
 
 
 def _compare(name: str, wanted: list[str]) -> None:

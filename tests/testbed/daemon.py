@@ -78,7 +78,7 @@ def prune(days: float = 1.0) -> None:
                 left.unlink(missing_ok=True)
 
 
-def answers(name: str, seconds: float = 150.0) -> bool:
+def answers(name: str, seconds: float = 200.0) -> bool:
     """Whether a bed of this name is up; waits for one that starts just now, or is on its way out."""
     deadline = time.monotonic() + seconds
     while running(name):
@@ -100,7 +100,7 @@ def spawn(name: str, clusters: Sequence[str], changes: Sequence[str]) -> None:
     path = os.pathsep.join([str(_PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "testbed", "daemon", "--name", name, "--clusters", ",".join(clusters)]
     command += ["--report", str(writing), *(f"--set={change}" for change in changes)]
-    with log_path(name).open("w") as log:
+    with log_path(name).open("a") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -191,6 +191,9 @@ def serve(name: str, clusters: Sequence[str], changes: Sequence[str], descriptor
     except Running as error:
         report.verdict(str(error))
         return 1
+    if descriptor is not None:
+        # The log is this run's from here on; before the lock it may have been another's.
+        os.ftruncate(sys.stdout.fileno(), 0)
     with held:
         return asyncio.run(_serve(Bed(name, changes, report.progress), clusters, report))
 

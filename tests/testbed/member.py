@@ -21,7 +21,8 @@ from .settings import Settings
 from .sim import INSTALLERS, simulators
 from .site import Site
 
-READY_SECONDS = 90.0
+# Six seconds on an idle machine; a busy one may take its time, a broken bed says so in the log.
+READY_SECONDS = 180.0
 _LOOK_SECONDS = 0.02
 
 

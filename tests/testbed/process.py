@@ -19,6 +19,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 # our look and the child's bind.
 _PORTS = range(18000, 32000)
 _given: set[int] = set()
+# A tenth less processor time at a start for a third more memory in the API server; the user's own value wins.
+_ENVIRONMENT = {"GOGC": "200"}
 
 
 def die_with_parent() -> None:
@@ -87,6 +89,7 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=_ENVIRONMENT | dict(os.environ),
                 preexec_fn=die_with_parent,
             )
         self._watch = asyncio.create_task(self._wait(ended), name=f"process {self.name}")
