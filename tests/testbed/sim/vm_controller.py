@@ -14,6 +14,7 @@ from ..kube import ApiError, Conflict, NotFound
 from ..resources import Object
 from . import json_patch
 from . import vmi as it
+from .expectations import Expectations
 from .vm_controller_disks import Disks
 from .vm_controller_revision import Revisions
 from .vm_controller_status import Seen, set_status
@@ -51,9 +52,7 @@ class VmController(Controller):
         self.api = site.api("kubevirt-controller")
         self.disks = Disks(site, self.api)
         self.revisions = Revisions(self.api)
-        self._created: dict[str, str] = {}
-        """Instances made (key: uid) that no watch has shown yet; nothing is decided until it has."""
-        self._deleted: dict[str, str] = {}
+        self._created, self._deleted = Expectations(), Expectations()
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         return {
@@ -69,10 +68,9 @@ class VmController(Controller):
     def _observe(self, event: EventType, _old: Object | None, vmi: Object) -> None:
         """Lower what is expected of a key, as soon as a watch shows it."""
         key, uid = key_of(vmi), vmi["metadata"]["uid"]
-        if self._created.get(key) == uid:
-            del self._created[key]
-        if self._deleted.get(key) == uid and (event == "DELETED" or it.deleting(vmi)):
-            del self._deleted[key]
+        self._created.met(key, uid)
+        if event == "DELETED" or it.deleting(vmi):
+            self._deleted.met(key, uid)
 
     def _users_of_claim(self, claim: Object) -> Iterable[str]:
         meta = claim["metadata"]
@@ -89,8 +87,8 @@ class VmController(Controller):
         namespace, name = split_key(key)
         vm = self.store(VMS).get(name, namespace)
         if vm is None:
-            self._created.pop(key, None)
-            self._deleted.pop(key, None)
+            self._created.forget(key)
+            self._deleted.forget(key)
             return None
         if await self._note_versions(vm) or await self._note_snapshots(vm):
             return None
@@ -104,7 +102,7 @@ class VmController(Controller):
         except SyncError as failed:
             error = failed
         await self._write_status(key, vm, vmi, strategy, error)
-        return _RETRY if error is not None else decision.again
+        return _RETRY if error is not None or self._unsettled(key) else decision.again
 
     async def _note_versions(self, vm: Object) -> bool:
         """The first write of every VM: a PUT, with a status (empty) as Go's clients send it."""
@@ -181,20 +179,20 @@ class VmController(Controller):
             raise SyncError(FAILED_CREATE, f"Failure while starting VMI: {error.message}") from error
         known = self.store(VMIS).get(made["metadata"]["name"], made["metadata"]["namespace"])
         if known is None or known["metadata"]["uid"] != made["metadata"]["uid"]:
-            self._created[key] = made["metadata"]["uid"]
+            self._created.expect(key, made["metadata"]["uid"])
 
     async def _stop(self, key: str, vmi: Object) -> None:
         meta = vmi["metadata"]
         if it.deleting(vmi):
             return
-        self._deleted[key] = meta["uid"]
+        self._deleted.expect(key, meta["uid"])
         try:
             gone = not await self.api.delete(VMIS, meta["name"], meta["namespace"], uid=meta["uid"])
         except ApiError as error:
-            del self._deleted[key]
+            self._deleted.forget(key)
             raise SyncError("FailedDelete", f"Failure attempting to delete VMI: {error.message}") from error
         if gone:
-            self._deleted.pop(key, None)
+            self._deleted.forget(key)
 
     async def _request_start(self, vm: Object) -> Object:
         requests = [*(it.status(vm).get("stateChangeRequests") or []), {"action": "Start"}]

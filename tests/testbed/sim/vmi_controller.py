@@ -14,6 +14,7 @@ from ..kube import ApiError, Conflict, NotFound
 from ..resources import Object
 from . import json_patch, launcher
 from . import vmi as it
+from .expectations import Expectations
 from .launcher_image import launcher_image
 from .launcher_volumes import claims, claims_of
 from .vmi_controller_status import Seen, is_patched, next_state, patch
@@ -36,8 +37,7 @@ class VmiController(Controller):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self.api = site.api("kubevirt-controller")
-        self._expected: dict[str, str] = {}
-        """Pods made (key of the instance: uid) that no watch has shown yet."""
+        self._made = Expectations()
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         return {
@@ -53,8 +53,7 @@ class VmiController(Controller):
 
     def _observe(self, _event: EventType, _old: Object | None, pod: Object) -> None:
         for key in owner("VirtualMachineInstance")(pod):
-            if self._expected.get(key) == pod["metadata"]["uid"]:
-                del self._expected[key]
+            self._made.met(key, pod["metadata"]["uid"])
 
     def _users_of_claim(self, claim: Object) -> Iterable[str]:
         meta = claim["metadata"]
@@ -71,14 +70,14 @@ class VmiController(Controller):
         namespace, name = split_key(key)
         vmi = self.store(VMIS).get(name, namespace)
         if vmi is None:
-            self._expected.pop(key, None)
+            self._made.forget(key)
             return None
         if it.LATEST_API not in it.annotated(vmi):
             vmi["metadata"]["annotations"] = it.annotated(vmi) | {it.LATEST_API: "v1", it.STORAGE_API: "v1"}
             await self.api.update(VMIS, vmi)
             return None
-        if key in self._expected:
-            return None
+        if key in self._made:
+            return _RETRY
         pods = self.store("pods").list(namespace, lambda pod: it.controlled_by(pod, vmi))
         pod, error, reason = it.current_pod(vmi, pods), "", ""
         try:
@@ -128,7 +127,7 @@ class VmiController(Controller):
     async def _create(self, key: str, vmi: Object) -> Object:
         made = await self.api.create("pods", launcher.render(vmi, launcher_image(self.site)))
         if self.store("pods").get(made["metadata"]["name"], made["metadata"]["namespace"]) is None:
-            self._expected[key] = made["metadata"]["uid"]
+            self._made.expect(key, made["metadata"]["uid"])
         return made
 
     async def _delete(self, pod: Object) -> None:
