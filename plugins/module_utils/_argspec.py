@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 Options = dict[str, dict[str, Any]]
@@ -49,7 +50,8 @@ class ArgumentSpec:
 
 _CONNECTION: Options = {
     "cluster_name": {"type": "str"},
-    "kubeconfig": {"type": "raw", "no_log": True, "env": ["K8S_AUTH_KUBECONFIG"]},
+    # A path is no secret and has to be named in errors; of a content, secrets_of() names what is one.
+    "kubeconfig": {"type": "raw", "no_log": False, "env": ["K8S_AUTH_KUBECONFIG"]},
     "context": {"type": "str", "env": ["K8S_AUTH_CONTEXT"]},
     "host": {"type": "str", "env": ["K8S_AUTH_HOST"]},
     "api_key": {"type": "str", "no_log": True, "env": ["K8S_AUTH_API_KEY"]},
@@ -104,3 +106,18 @@ def _without_env(options: Options) -> Options:
         if "options" in option:
             explicit[name]["options"] = _without_env(option["options"])
     return explicit
+
+
+_SECRETS = ("token", "password", "client-key-data", "id-token", "refresh-token", "access-token", "client-secret")
+
+
+def secrets_of(params: Any) -> set[str]:
+    """The secrets in kubeconfigs that were given as content, wherever they stand in the options."""
+    if isinstance(params, list | tuple):
+        return set().union(*(secrets_of(inner) for inner in params))
+    if not isinstance(params, Mapping):
+        return set()
+    found = {str(value) for key, value in params.items() if key in _SECRETS and isinstance(value, str) and value}
+    for entry in (params.get("exec") or {}).get("env") or [] if isinstance(params.get("exec"), Mapping) else []:
+        found.add(str(entry.get("value") or ""))
+    return (found | set().union(*(secrets_of(inner) for inner in params.values()))) - {""}

@@ -17,6 +17,8 @@ from ._l2vni_shape import Shape
 from ._whereabouts import Network
 
 _INTERFACE = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,14}")
+_OBJECT = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+"""A lowercase RFC 1123 subdomain, which the API server asks of names."""
 _LOWEST_VNI = 1
 
 
@@ -87,6 +89,9 @@ def _selector(option: Mapping[str, Any] | None) -> Object | None:
 
 def _sane(network: L2vni) -> None:
     """What holds for every shape."""
+    if not _OBJECT.fullmatch(network.name):
+        wanted = "a name of lowercase letters, digits, '-' and '.', beginning and ending with a letter or digit"
+        raise BadInput(wanted, repr(network.name), hint="It names a Kubernetes object.", reason="name_invalid")
     if not 1 <= network.vxlan_port <= 65535:
         hint = "4789 is the port of VXLAN."
         raise BadInput("vxlan_port from 1 to 65535", str(network.vxlan_port), hint=hint, reason="vxlan_port")

@@ -14,10 +14,12 @@ from typing import Any
 
 from ._cluster import Object
 from ._decide import decide
+from ._dependencies import Origin
 from ._move_observe import Lookout, Place, key_of
 from ._move_read import CREATE_TARGET
 from ._move_steps import Finish, Stop, Wait, Wish, Write
 from ._plan import Change
+from ._receiver import receiver, relation
 from ._situation import Situation
 
 Views = dict[str, dict[str, list[Object]]]
@@ -32,7 +34,7 @@ def forecast(lookout: Lookout, wish: Wish) -> tuple[list[Change], Finish | Stop,
     """
     views: Views = {key: copy.deepcopy(dict(view)) for key, view in lookout.views.items()}
     changes: list[Change] = []
-    told: list[str] = []
+    told = [] if wish.state == "absent" else _expect_receiver(lookout, views)
     situation = _situation(lookout, views)
     for _step in range(_MOST_STEPS):
         situation = _situation(lookout, views)
@@ -50,6 +52,25 @@ def forecast(lookout: Lookout, wish: Wish) -> tuple[list[Change], Finish | Stop,
                 if not _imagine(views, situation):
                     break
     return changes, Finish("prepared" if wish.state == "prepared" else "migrated", ()), situation, told
+
+
+def _expect_receiver(lookout: Lookout, views: Views) -> list[str]:
+    """In check mode the receiver that an earlier task of the same run would make is not there yet."""
+    source, target = views["source"], views["target"]
+    vm, vmi = _only(source, "vm"), _only(source, "vmi")
+    there = _only(target, "vm")
+    if vm is None or vmi is None or relation(vm, there, _only(target, "vmi")) not in ("absent", "left_over"):
+        return []
+    origin = Origin(lookout.source.uid, vm["metadata"]["uid"])
+    made = receiver(vm, vmi, lookout.target.namespace, origin)
+    made["metadata"] |= {"name": lookout.target.vm, "uid": "uid-of-the-receiver", "resourceVersion": "expected"}
+    target |= {"vm": [made], "vmi": []}
+    where = f"{lookout.target.cluster.name} VirtualMachine {lookout.target.namespace}/{lookout.target.vm}"
+    return [f"{where} is no receiver (yet), so whether the target can take the guest is unverified"]
+
+
+def _only(view: dict[str, list[Object]], kind: str) -> Object | None:
+    return next(iter(view.get(kind, [])), None)
 
 
 def _situation(lookout: Lookout, views: Views) -> Situation:

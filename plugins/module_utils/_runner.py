@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
 
-from ._argspec import ArgumentSpec, Options
+from ._argspec import ArgumentSpec, Options, secrets_of
 from ._cluster import Cluster
 from ._connect import connect, different
 from ._errors import MigrationError
@@ -33,6 +33,7 @@ def run_module(module: Module) -> None:
     ansible = AnsibleModule(
         argument_spec=ansible_options(module.spec.options), supports_check_mode=True, **module.spec.rules()
     )
+    ansible.no_log_values |= secrets_of(ansible.params)
     result, error = outcome(module, ansible.params, check_mode=ansible.check_mode, tell=_nobody)
     if error is not None:
         ansible.fail_json(**result, exception=error.__cause__ or error)

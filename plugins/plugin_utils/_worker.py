@@ -23,6 +23,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ..module_utils._argspec import secrets_of
 from ..module_utils._connect import forget_keys
 from ..module_utils._runner import Module, ansible_options, outcome
 
@@ -70,8 +71,9 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
             )
         for warning in result.pop("warnings", []):
             _display.warning(warning)
+        hide = validation._no_log_values | secrets_of(validation.validated_parameters)
         invocation = {"invocation": {"module_args": validation.validated_parameters}}
-        hidden: dict[str, Any] = remove_values(result | invocation, validation._no_log_values)
+        hidden: dict[str, Any] = remove_values(result | invocation, hide)
         return hidden | {"failed": True} if error is not None else hidden
 
     def _tell(self, line: str) -> None:

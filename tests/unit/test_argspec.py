@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._argspec import (
     ArgumentSpec,
     cluster_options,
+    secrets_of,
     source_and_target,
 )
 
@@ -42,3 +43,15 @@ def test_one_cluster_takes_the_environment_and_two_do_not() -> None:
     assert "env" in keys(cluster_options().options)
     assert "env" not in keys(source_and_target().options)
     assert all(option["required"] for option in source_and_target().options.values())
+
+
+def test_secrets_of_a_kubeconfig_given_as_content_are_found_wherever_it_stands() -> None:
+    users = [
+        {"name": "cluster-a", "user": {"token": "hush-1", "client-key-data": "hush-2"}},
+        {"name": "b", "user": {"exec": {"command": "get", "env": [{"name": "K", "value": "hush-3"}, {"name": "E"}]}}},
+        {"name": "c", "user": {"auth-provider": {"config": {"id-token": "hush-4", "idp": "https://idp"}}}},
+    ]
+    kubeconfig = {"apiVersion": "v1", "users": users, "clusters": [{"name": "cluster-a", "cluster": {}}]}
+    found = secrets_of({"name": "vm", "source": {"kubeconfig": kubeconfig}, "target": {"kubeconfig": "/a/path"}})
+    assert found == {"hush-1", "hush-2", "hush-3", "hush-4"}
+    assert secrets_of({"kubeconfig": "/a/path", "api_key": None}) == set()
