@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from conformance.compare import RECORDINGS, Row, differences, shape_differences
 from conformance.pair import Pair
 from conformance.vm_aspects import PASSING, merged, tell
+from conformance.vm_order import Order, learned, orders, violations
 from conformance.vm_scenarios import Play, play
 from conformance.vm_stories import STORIES, Story, no_instance
 
@@ -41,7 +43,13 @@ def test_the_story_is_the_recorded_one(pair: Pair, story: Story) -> None:
     for aspect, stories in ours.items():
         wanted = merged(recorded[aspect], stories, aspect)
         found += [f"{aspect} of {one}" for one in differences(wanted, stories)]
+    found += violations(_rules(), seen, story.kept)
     assert not found, "\n".join(found)
+
+
+@cache
+def _rules() -> set[Order]:
+    return learned(orders(story.recorded(), story.kept) for story in STORIES)
 
 
 def test_a_healthy_move_is_shown_as_blocked_for_a_moment(pair: Pair) -> None:

@@ -163,7 +163,8 @@ def _cancel_target_while_running(play: Play) -> None:
         play.receive("b")
         play.strategy("a", "Manual")
         play.open()
-        play.phase("b", "target", "TargetReady")
+        # Earlier, the target would never tell its source where to copy to: a deleted migration tells nothing.
+        play.phase("a", "source", "TargetReady")
         play.cancel("b", "target")
         play.until(
             "b", "VirtualMachineInstanceMigration", lambda row: row["event"] == "DELETED", "the target migration gone"

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from testbed.sim import handler_migration_guest as them
 from testbed.sim.handler_migration_monitor import gigabytes, monitor
@@ -11,7 +13,7 @@ from testbed.sim.handler_migration_monitor import gigabytes, monitor
 from .vmi_samples import NOW, Object, both_sides, vmi
 
 
-def with_memory(guest: str, **status: object) -> Object:
+def with_memory(guest: str, **status: Any) -> Object:
     made = vmi(**status)
     made["spec"]["domain"]["memory"] = {"guest": guest}
     return made
