@@ -8,7 +8,7 @@ PYTHON ?= python3
 RUN := $(PYTHON) scripts/dev.py
 PARTS := lint unit sanity artifact integration molecule
 
-.PHONY: help demo test $(PARTS) bench testbed format shell clean clean-cache
+.PHONY: help demo test $(PARTS) bench build testbed format shell clean clean-cache
 
 help: ## this list
 	@grep -hE '^[a-z].*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,9 @@ $(PARTS):
 
 bench: ## 20 hosts x 5 calls through our modules and through kubernetes.core, in one run
 	@$(RUN) python tests/bench/calls.py
+
+build: ## the archive to install elsewhere
+	@$(RUN) python scripts/artifact.py build
 
 testbed: ## build the control planes of the test bed (once; make demo and make test do it too)
 	@$(RUN) python -m testbed build

@@ -3,13 +3,14 @@
 """Build the artifact, let Galaxy's importer judge it, install it, and use what was installed.
 
 Everything after the build happens in an empty directory, without the checkout on any path: what works there
-works for a user.
+works for a user. With the argument ``build`` the archive is only built, and left in the current directory.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,10 +104,13 @@ def try_out(artifact: Path, directory: Path) -> None:
             run("ansible-playbook", "-i", "localhost,", "--syntax-check", name, cwd=directory, env=environment)
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="artifact-", dir=CACHE) as name:
         directory = Path(name)
         artifact = build(directory)
+        if arguments == ["build"]:
+            print(shutil.copy(artifact, artifact.name))
+            return 0
         judge(artifact, directory)
         try_out(artifact, directory)
         print(f"{artifact.name}: {artifact.stat().st_size // 1024} KiB")
@@ -114,4 +118,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
