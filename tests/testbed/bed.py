@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -43,6 +44,8 @@ class Bed:
 
     async def up(self, clusters: Sequence[str]) -> None:
         """Wipe what an earlier bed of this name left and start the clusters side by side."""
+        _check_names([self.name])
+        _check_names(clusters)
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True, mode=0o700)
         settings = {name: self._settings(name, clusters) for name in clusters}
@@ -54,8 +57,13 @@ class Bed:
         """One more cluster in the running bed."""
         if name in self.members:
             raise ValueError(f"the bed has a cluster {name} already")
+        _check_names([name])
         program = await asyncio.to_thread(build.controlplane, self._log)
-        await self._start(name, program, self._settings(name, [*self.members, name]))
+        try:
+            await self._start(name, program, self._settings(name, [*self.members, name]))
+        except BaseException:
+            await self._drop(name)
+            raise
         self._save()
         return self.members[name].describe()
 
@@ -150,6 +158,12 @@ class Bed:
         await member.start(self.ended.put_nowait)
         self._log(f"{name}: ready after {time.time() - self._started:.1f} s")
 
+    async def _drop(self, name: str) -> None:
+        """Forget a cluster that did not start, so that it can be tried again."""
+        if (member := self.members.pop(name, None)) is not None:
+            await member.stop()
+            shutil.rmtree(member.cluster.directory, ignore_errors=True)
+
     def _save(self) -> None:
         """bed.json: what other programs need to find the clusters; written whole or not at all."""
         content = {
@@ -161,6 +175,15 @@ class Bed:
         new = self.directory / "bed.json.new"
         new.write_text(json.dumps(content, indent=2))
         new.rename(self.directory / "bed.json")
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """Names become directories and host names."""
+    for name in names:
+        if not re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?", name):
+            raise ValueError(f"wanted a name of at most 40 letters a-z, digits and hyphens, found {name!r}")
+    if len(set(names)) != len(names):
+        raise ValueError(f"a name occurs twice: {', '.join(names)}")
 
 
 def _split(change: str) -> tuple[str, str]:

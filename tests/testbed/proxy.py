@@ -12,6 +12,7 @@ import asyncio
 import base64
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class Proxy:
         self._authority = Authority("testbed-proxy")
         self._open = threading.Event()
         self._open.set()
-        self._transports: set[asyncio.Transport] = set()
+        self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._session: aiohttp.ClientSession | None = None
         self._runner: web.AppRunner | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -188,7 +189,7 @@ class Proxy:
             await asyncio.sleep(0.01)
 
     def _abort(self) -> None:
-        for transport in self._transports:
+        for transport in list(self._transports):
             transport.abort()
         self._transports.clear()
 

@@ -62,6 +62,15 @@ def test_a_daemon_that_cannot_start_says_why(state: Path) -> None:
     assert not daemon.running("one")
 
 
+@pytest.mark.parametrize(
+    ("clusters", "told"),
+    [(["a", "a"], "occurs twice: a, a"), (["../a"], "found '../a'"), (["Cluster_A"], "found 'Cluster_A'")],
+)
+def test_names_that_make_no_directory_are_refused(clusters: list[str], told: str) -> None:
+    with pytest.raises(daemon.StartFailed, match=told):
+        daemon.spawn("one", clusters, [])
+
+
 def test_only_old_beds_of_tests_are_thrown_away(state: Path) -> None:
     old, new, users = (_bed(state, name, days) for name, days in (("pytest-1", 2), ("pytest-2", 0.5), ("demo", 9)))
     running = _bed(state, "pytest-3", 2)
