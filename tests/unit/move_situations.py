@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _attempt as attempt
@@ -14,8 +17,10 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_read 
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._situation import Situation
 from hypothesis import strategies as st
 from unit.memory_cluster import MemoryCluster
+from unit.move_sides import GOOD, NAME, NS, Views, launcher, metadata, situation
 
-ATTEMPT, NAME, NS = "5f0c9e2a-0000-5000-8000-000000000001", "vm-1", "default"
+ATTEMPT = "5f0c9e2a-0000-5000-8000-000000000001"
+Spoil = Callable[[Views], None]
 PHASES = ("", "Pending", "WaitingForSync", "Scheduling", "Scheduled", "Running", "Succeeded", "Failed", "Unknown")
 MIGRATION_PHASES = (
     "",
@@ -195,3 +200,101 @@ SITUATIONS = st.builds(
     seconds=st.just(3.0),
     rejected=st.sampled_from(("", "", "a webhook said no")),
 )
+
+
+def _near() -> st.SearchStrategy[Situation]:
+    """Moves at every point of their way, with a few things that should not be so: where mistakes would matter."""
+    bases = [_way(send, receive, arrived) for send, receive, arrived in WAY]
+    spoils = st.lists(st.sampled_from(SPOILS), max_size=3)
+
+    def build(base: Views, changes: list[Spoil], overdue: bool, grace: bool) -> Situation:
+        views = copy.deepcopy(base)
+        for change in changes:
+            with contextlib.suppress(IndexError, KeyError):
+                change(views)
+        return situation(views, overdue=overdue, grace_over=grace, seconds=3.0)
+
+    return st.builds(build, st.sampled_from(bases), spoils, st.booleans(), st.booleans())
+
+
+def _way(send: str, receive: str, arrived: bool) -> Views:
+    views = copy.deepcopy(GOOD)
+    notes = {attempt.ATTEMPT: ATTEMPT, attempt.REMEMBERED: "Always"}
+    views["source"]["vm"][0] |= {"metadata": metadata("vm-a", annotations=notes), "spec": {"runStrategy": "Manual"}}
+    for side, uid, phase in (("source", "send", send), ("target", "receive", receive)):
+        named = metadata(uid, name=f"{NAME}-{uid}", annotations={attempt.ATTEMPT: ATTEMPT})
+        direction = "sendTo" if uid == "send" else "receive"
+        body = {"metadata": named, "spec": {"vmiName": NAME, direction: {}}, "status": {"phase": phase}}
+        views[side]["vmims"] = [body] if phase else []
+    state: Object = {"sourceState": {"migrationUID": "send", "virtualMachineInstanceUID": "vmi-a"}}
+    state["targetState"] = {"migrationUID": "receive"}
+    if receive in ("Running", "Succeeded", "Failed"):
+        state |= {"startTimestamp": "t", "targetState": {"migrationUID": "receive", "pod": "launcher-b"}}
+        state |= {"completed": receive != "Running", "failed": receive == "Failed"}
+        views["target"]["pods"] = [launcher("launcher-b", "vmi-b", "Running", "node-b")]
+        views["target"]["vmi"][0]["status"] |= {"phase": "Running", "nodeName": "node-b"}
+    if send:
+        views["source"]["vmi"][0]["status"]["migrationState"] = {**state, "migrationUid": "send"}
+        views["target"]["vmi"][0]["status"]["migrationState"] = {**state, "migrationUid": "receive"}
+    if arrived:
+        views["source"]["vmi"][0]["status"]["phase"] = "Succeeded"
+        views["source"]["pods"][0]["status"]["phase"] = "Succeeded"
+    return views
+
+
+WAY = (
+    ("", "", False),
+    ("", "WaitingForSync", False),
+    ("Synchronizing", "WaitingForSync", False),
+    ("Scheduling", "Pending", False),
+    ("Running", "Running", False),
+    ("Succeeded", "Succeeded", False),
+    ("Running", "Succeeded", False),
+    ("Succeeded", "Succeeded", True),
+    ("", "Succeeded", True),
+    ("Failed", "Failed", False),
+)
+
+
+def _set(side: str, kind: str, path: str, value: Any) -> Spoil:
+    """Set a field of the first object of a kind; ``None`` takes it away."""
+
+    def spoil(views: Views) -> None:
+        *parents, last = path.split("/")
+        body = views[side][kind][0]
+        for parent in parents:
+            body = body.setdefault(parent, {})
+        if value is None:
+            body.pop(last, None)
+        else:
+            body[last] = value
+
+    return spoil
+
+
+def _none(side: str, kind: str) -> Spoil:
+    return lambda views: views[side].update({kind: []})
+
+
+_STATE = "status/migrationState"
+SPOILS: tuple[Spoil, ...] = (
+    *(_none(side, kind) for side in ("source", "target") for kind in ("vm", "vmi", "vmims", "pods")),
+    *(
+        _set(side, "pods", "status/phase", phase)
+        for side in ("source", "target")
+        for phase in ("Running", "Pending", "Unknown", "Succeeded")
+    ),
+    *(_set("source", "vm", "spec/runStrategy", found) for found in ("Always", "Halted", "RerunOnFailure")),
+    *(_set("target", "vm", "spec/runStrategy", found) for found in ("Always", "Halted")),
+    *(_set(side, "vmi", "status/phase", one) for side in ("source", "target") for one in ("Running", "Failed")),
+    *(_set(side, "vmi", f"{_STATE}/failed", on) for side in ("source", "target") for on in (True, False)),
+    *(_set(side, "vmi", f"{_STATE}/completed", on) for side in ("source", "target") for on in (True, False)),
+    *(_set(side, "vmims", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
+    *(_set(side, "vmi", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
+    lambda views: views["source"]["vm"][0]["metadata"]["annotations"].update({attempt.STOPPED: "because"}),
+    lambda views: views["source"]["pods"].append(launcher("launcher-a2", "vmi-a2", "Running", "node-a")),
+    _set("source", "vmi", "metadata/uid", "vmi-a2"),
+    _set("target", "vmi", "metadata/annotations", {CREATE_TARGET: None}),
+)
+
+NEAR = _near()
