@@ -78,16 +78,17 @@ def _milestones(rows: Iterable[Row], kept: Kept) -> dict[Milestone, int]:
 def _races(one: Milestone, other: Milestone) -> bool:
     """virt-controller's workers for instances and for migrations do not wait for each other.
 
-    Where pods take half a second to start, the instance is Scheduling long before the migration hands it off;
-    on a test bed, where they start at once, the hand-off can come first.
+    Where pods take half a second to start and handlers as long to get ready, the instance is Scheduled long
+    before the migration hands it off; on a test bed, where both are quick, the hand-off can come first.
     """
     return (_is_early_life(one) and _is_hand_off(other)) or (_is_early_life(other) and _is_hand_off(one))
 
 
 def _is_early_life(milestone: Milestone) -> bool:
-    return milestone.who.kind == "VirtualMachineInstance" and milestone.aspect in ("phase", "condition Ready")
+    of_life = ("phase", "condition Ready", "node", "label kubevirt.io/nodeName")
+    return milestone.who.kind == "VirtualMachineInstance" and milestone.aspect in of_life
 
 
 def _is_hand_off(milestone: Milestone) -> bool:
     label = milestone.aspect == "label kubevirt.io/migrationTargetNodeName"
-    return label or (milestone.aspect == "migration state" and "targetNodeAddress" not in milestone.state)
+    return label or (milestone.aspect == "migration state" and "targetNodeDomainDetected" not in milestone.state)

@@ -132,7 +132,11 @@ def _cancel_source_before_running(play: Play) -> None:
         play.receive("b")
         play.strategy("a", "Manual")
         play.open()
-        play.phase("a", "source", "Scheduling")
+        # Earlier, before the instance names it, a deleted migration fails at once and the target never hears of it.
+        play.until(
+            "a", "VirtualMachineInstance", lambda row: "migrationUid" in row.get("migrationState", {}), "the mark"
+        )
+        play.until("b", "Pod", lambda row: True, "the target's launcher")
         play.act()
         play.cancel("a", "source")
         _cancelled(play)

@@ -144,6 +144,9 @@ class HandlerMigrationTarget(Controller):
         progress = guest.progress
         if it.is_decentralized(new) and progress.start and not state.get("startTimestamp"):
             state["startTimestamp"] = progress.start
+        if it.phase(new) not in ("Scheduled", "Running"):
+            # Not given to this node yet; virt-controller is on its way.
+            return
         if not state.get("targetNodeDomainDetected"):
             state["targetNodeDomainDetected"] = target["domainDetected"] = True
             it.set_phase(new, "Running", self.site.now())
