@@ -104,7 +104,9 @@ def the(bed: TestBed, cluster: str, kind: str) -> Object:
 
 def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
     killed = doomed.until_done("site")
-    assert len(killed) >= 8, killed
+    # Both clusters are worked on at once, so a kill can end the writes of both.
+    for kind in ("l2vnis", "network-attachment-definitions", "kubevirts", "configmaps"):
+        assert [write for write in killed if kind in write], killed
     assert_as_undisturbed(separate_bed, "site")
     playbook(separate_bed, "verify").succeeded()
 
