@@ -21,20 +21,9 @@ from unit.move_sides import GOOD, NAME, NS, Views, launcher, metadata, situation
 
 ATTEMPT = "5f0c9e2a-0000-5000-8000-000000000001"
 Spoil = Callable[[Views], None]
+FINAL = ("Succeeded", "Failed")
 PHASES = ("", "Pending", "WaitingForSync", "Scheduling", "Scheduled", "Running", "Succeeded", "Failed", "Unknown")
-MIGRATION_PHASES = (
-    "",
-    "WaitingForSync",
-    "Synchronizing",
-    "Pending",
-    "Scheduling",
-    "Scheduled",
-    "PreparingTarget",
-    "TargetReady",
-    "Running",
-    "Succeeded",
-    "Failed",
-)
+MIGRATION_PHASES = ("", "WaitingForSync", "Synchronizing", "Pending", "Scheduling", "TargetReady", "Running", *FINAL)
 STRATEGIES = ("Always", "RerunOnFailure", "Manual", "Once", "Halted", attempt.RECEIVER)
 MESSAGES = ("waiting for incoming synchronization", "x509: certificate signed by unknown authority", "connection error")
 
@@ -204,8 +193,9 @@ SITUATIONS = st.builds(
 
 def _near() -> st.SearchStrategy[Situation]:
     """Moves at every point of their way, with a few things that should not be so: where mistakes would matter."""
-    bases = [_way(send, receive, arrived) for send, receive, arrived in WAY]
-    spoils = st.lists(st.sampled_from(SPOILS), max_size=3)
+    bases = [_way(*point) for point in WAY]
+    bases += [base | {side: base[side] | {"vmims": []} for side in base} for base in bases]
+    spoils = st.lists(st.sampled_from(SPOILS), max_size=4)
 
     def build(base: Views, changes: list[Spoil], overdue: bool, grace: bool) -> Situation:
         views = copy.deepcopy(base)
@@ -228,14 +218,17 @@ def _way(send: str, receive: str, arrived: bool) -> Views:
         views[side]["vmims"] = [body] if phase else []
     state: Object = {"sourceState": {"migrationUID": "send", "virtualMachineInstanceUID": "vmi-a"}}
     state["targetState"] = {"migrationUID": "receive"}
+    mine = state
     if receive in ("Running", "Succeeded", "Failed"):
         state |= {"startTimestamp": "t", "targetState": {"migrationUID": "receive", "pod": "launcher-b"}}
         state |= {"completed": receive != "Running", "failed": receive == "Failed"}
+        mine = state | ({"completed": True, "failed": True} if send == "Failed" else {})
         views["target"]["pods"] = [launcher("launcher-b", "vmi-b", "Running", "node-b")]
         views["target"]["vmi"][0]["status"] |= {"phase": "Running", "nodeName": "node-b"}
     if send:
-        views["source"]["vmi"][0]["status"]["migrationState"] = {**state, "migrationUid": "send"}
-        views["target"]["vmi"][0]["status"]["migrationState"] = {**state, "migrationUid": "receive"}
+        views["source"]["vmi"][0]["status"]["migrationState"] = {**mine, "migrationUid": "send"}
+        taken = {"migrationUid": "receive"} if "startTimestamp" in state else {}
+        views["target"]["vmi"][0]["status"]["migrationState"] = {**state, **taken}
     if arrived:
         views["source"]["vmi"][0]["status"]["phase"] = "Succeeded"
         views["source"]["pods"][0]["status"]["phase"] = "Succeeded"
@@ -252,6 +245,8 @@ WAY = (
     ("Running", "Succeeded", False),
     ("Succeeded", "Succeeded", True),
     ("", "Succeeded", True),
+    ("Running", "Running", True),
+    ("Failed", "Running", False),
     ("Failed", "Failed", False),
 )
 
@@ -291,8 +286,9 @@ SPOILS: tuple[Spoil, ...] = (
     *(_set(side, "vmi", f"{_STATE}/completed", on) for side in ("source", "target") for on in (True, False)),
     *(_set(side, "vmims", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
     *(_set(side, "vmi", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
-    lambda views: views["source"]["vm"][0]["metadata"]["annotations"].update({attempt.STOPPED: "because"}),
+    *[lambda views: views["source"]["vm"][0]["metadata"]["annotations"].update({attempt.STOPPED: "x"})] * 8,
     lambda views: views["source"]["pods"].append(launcher("launcher-a2", "vmi-a2", "Running", "node-a")),
+    *[lambda views: views["target"].update({"vmi": [], "pods": []})] * 3,
     _set("source", "vmi", "metadata/uid", "vmi-a2"),
     _set("target", "vmi", "metadata/annotations", {CREATE_TARGET: None}),
 )

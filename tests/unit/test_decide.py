@@ -55,6 +55,15 @@ def succeeded(side: Side) -> bool:
     return bool(side.vmi and side.vmi.state and side.vmi.state.completed and not side.vmi.state.failed)
 
 
+def leaving(side: Side) -> bool:
+    """The VMI says that a copy of it to another cluster goes on, or ended well."""
+    state = side.vmi.state if side.vmi else None
+    if side.vmi is None or state is None or state.source_uid == state.target_uid:
+        return False
+    mine = state.source_vmi in ("", side.vmi.uid)
+    return mine and not state.failed and (state.completed or state.started)
+
+
 def every_situation_has_a_step(situation: Situation, wish: Wish, step: Step) -> None:
     assert isinstance(step, Wait | Write | Finish | Stop)
 
@@ -86,6 +95,8 @@ def what_may_hold_the_guest_is_not_deleted_or_stopped(situation: Situation, wish
         assert change.cluster == source.name
         assert not holds(source)
         assert runs(target)
+        assert target.vmi is not None
+        assert target.vmi.state is None or succeeded(target)
 
 
 def never_two_active_run_strategies(situation: Situation, wish: Wish, step: Step) -> None:
@@ -99,7 +110,10 @@ def never_two_active_run_strategies(situation: Situation, wish: Wish, step: Step
         assert runs(situation.target)
     elif after not in (attempt.GUARD, "Halted"):
         assert runs(situation.source), "the guard is lifted only where the guest runs"
-        assert not (runs(situation.target) and succeeded(situation.target))
+        assert not leaving(situation.source), "and where nothing says that it leaves or has left"
+        target = situation.target.vmi
+        failed = target is not None and target.state is not None and target.state.completed and target.state.failed
+        assert failed or not holds(situation.target)
 
 
 def a_target_is_cancelled_only_behind_its_source(situation: Situation, wish: Wish, step: Step) -> None:
