@@ -114,6 +114,8 @@ def _moments(acted: Play) -> Iterator[tuple[str, str, dict[str, Any]]]:
         acted.until("a", "VirtualMachine", lambda row: _is(row, "Stopped", "Manual"), "the source stopped")
         acted.until("b", "VirtualMachine", lambda row: _is(row, "Running", "Always"), "the target restored")
         acted.ended("b", "target", "Succeeded")
+        acted.ended("a", "source", "Succeeded")
+        acted.settle()
         yield from _look("succeeded", acted)
         acted.strategy("a", "Halted")
         acted.until("a", "VirtualMachine", no_instance, "the source without an instance")
