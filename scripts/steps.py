@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -51,31 +52,48 @@ STEPS = (
 )
 
 
+# Seconds after which a step hangs rather than works; all together stay below the limit of an integration run.
+LIMIT = 45 * 60
+
 # What a step itself says of its size ("412 passed"), taken from its last lines.
 SUMMARY = re.compile(r"\b\d+ (?:failed|passed|tests? run)\b[^\n=]*")
 
 
-def run(step: Step) -> bool:
+def run(step: Step, limit: float = LIMIT) -> bool:
     """Run one step; its output is shown only if it fails, its line in any case."""
     print(f"{step.name:<14}", end=" ", flush=True)
     started = time.monotonic()
-    done = subprocess.run(
-        step.command.split(),
-        check=False,
+    code, output = outcome(step.command, limit)
+    said = SUMMARY.findall(output)
+    note = f"  {said[-1].strip()}" if said else ""
+    print(f"{'FAILED' if code else 'ok':<6} {time.monotonic() - started:7.1f} s{note}", flush=True)
+    if code:
+        print(f"\n$ {step.command}\n{output.rstrip()}\nexit {code}\n", flush=True)
+    return not code
+
+
+def outcome(command: str, limit: float) -> tuple[int | str, str]:
+    """The exit code, or why there is none, and what was printed."""
+    with subprocess.Popen(
+        command.split(),
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-    )
-    seconds = time.monotonic() - started
-    said = SUMMARY.findall(done.stdout)
-    note = f"  {said[-1].strip()}" if said else ""
-    print(f"{'ok' if done.returncode == 0 else 'FAILED':<6} {seconds:7.1f} s{note}", flush=True)
-    if done.returncode:
-        print(f"\n$ {step.command}\n{done.stdout.rstrip()}\nexit {done.returncode}\n", flush=True)
-    return done.returncode == 0
+        start_new_session=True,
+    ) as process:
+        try:
+            output, _nothing = process.communicate(timeout=limit)
+        except BaseException as error:
+            # Also on Ctrl-C: the step is a session of its own and would go on.
+            os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            output, _nothing = process.communicate()
+            return f"none, stopped after {limit:.0f} s", output
+        return process.returncode, output
 
 
 def main(parts: list[str]) -> int:

@@ -39,6 +39,18 @@ def test_a_failing_step_shows_its_output_and_a_passing_one_does_not(capsys: pyte
     assert "because" in rest
 
 
+def test_a_step_that_hangs_is_stopped_and_shows_how_far_it_came(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "hang.py"
+    program.write_text("import time\nprint('so far', flush=True)\ntime.sleep(60)\n")
+    step = steps.Step("x", "hangs", f"{sys.executable} {program}")
+    assert not steps.run(step, limit=5)
+    printed = capsys.readouterr().out
+    assert "so far" in printed
+    assert "stopped after 5 s" in printed
+
+
 def test_an_environment_is_named_by_what_it_is_made_from() -> None:
     assert dev.fingerprint(b"a", b"b") == dev.fingerprint(b"a", b"b")
     assert dev.fingerprint(b"a", b"b") != dev.fingerprint(b"ab")
