@@ -20,6 +20,7 @@ from ._feed import Feed, Target
 from ._job import Job
 from ._move_observe import Lookout, key_of, passing
 from ._move_options import Patience
+from ._move_proof import arrived, never_left, stayed
 from ._move_report import Journal
 from ._move_stage import WORDS, Stage, copy_seconds, stage_of
 from ._move_steps import Finish, Step, Stop, Wait, Wish, Write
@@ -68,7 +69,7 @@ class Move:
         self._deleted: dict[str, float] = {}
         self._changes: list[Change] = []
         self._warnings: list[str] = []
-        self._rejected = ""
+        self._rejected, self._attempt = "", ""
         self._unlisted: list[tuple[str, Object]] = []
         self._pause = 0.0
         self._direct = False
@@ -109,11 +110,34 @@ class Move:
         addresses, silent = True, self._clock.now() - self._quiet_since >= _HEARTBEAT
         if not (self._direct or silent):
             step = self._decide(self._lookout.watched(feed))
-            if isinstance(step, Wait) or (isinstance(step, Write) and not step.proven):
+            if not self._gone() and (isinstance(step, Wait) or (isinstance(step, Write) and not step.proven)):
                 return step
             addresses = isinstance(step, Write) and step.change.verb == "create"
         self._direct, self._quiet_since = False, self._clock.now()
-        return self._decide(self._lookout.now(addresses=addresses))
+        step = self._decide(self._lookout.now(addresses=addresses))
+        return self._ended_elsewhere() if self._gone() else step
+
+    def _gone(self) -> bool:
+        """The attempt this run works on is over without the guest having arrived: it must not begin anew."""
+        situation = self._situation
+        if situation is None or not (situation.source.known and situation.target.known):
+            return False
+        self._attempt = self._attempt or situation.attempt
+        return situation.attempt != self._attempt and not arrived(situation)
+
+    def _ended_elsewhere(self) -> Stop:
+        """Another run gave the attempt up (``state: absent``), and may have begun another."""
+        situation = self._situation
+        if situation is None:
+            raise RuntimeError("an attempt ends after it was seen")
+        source, found = situation.source, "another run has given this attempt up"
+        seen = tuple(sights(situation))
+        if stayed(source) and never_left(situation.target):
+            hint = f"The guest runs on {source.name}. Run again to move it."
+            why = MigrationError("the guest on the target", found, source.name, source.label, hint, "rolled_back")
+            return Stop("rolled_back", why, seen)
+        hint = "Nothing is touched any more; let only one run at a time work with a VM, then run again."
+        return Stop("indeterminate", Indeterminate("one run", found, source.name, source.label, hint), seen)
 
     def _decide(self, sides: tuple[Side, Side]) -> Step:
         self._situation = self._assess(*sides)

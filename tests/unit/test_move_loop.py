@@ -123,3 +123,21 @@ def test_a_source_vm_that_is_deleted_on_the_way_is_indeterminate() -> None:
     world.source.drop(VM, NAME)
     ending = move(world, "absent")
     assert ending.step.outcome == "indeterminate"
+
+
+def test_an_attempt_that_another_run_gave_up_is_not_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(8)
+    steps = iter(range(12))
+    original = world.step
+
+    def step() -> bool:
+        if next(steps, None) == 11:
+            monkeypatch.setattr(world, "step", original)
+            assert move(world, "absent").step.outcome == "cancelled"
+        return original()
+
+    monkeypatch.setattr(world, "step", step)
+    ending = move(world)
+    assert isinstance(ending.step, Stop)
+    assert ending.step.outcome == "rolled_back", ending.step
+    assert_stayed(world)
