@@ -125,7 +125,7 @@ class Move:
         self._attempt = self._attempt or situation.attempt
         return situation.attempt != self._attempt and not arrived(situation)
 
-    def _ended_elsewhere(self) -> Stop:
+    def _ended_elsewhere(self) -> Finish | Stop:
         """Another run gave the attempt up (``state: absent``), and may have begun another."""
         situation = self._situation
         if situation is None:
@@ -133,6 +133,8 @@ class Move:
         source, found = situation.source, "another run has given this attempt up"
         seen = tuple(sights(situation))
         if stayed(source) and never_left(situation.target):
+            if self._wish.state == "absent":
+                return Finish("cancelled", seen)
             hint = f"The guest runs on {source.name}. Run again to move it."
             why = MigrationError("the guest on the target", found, source.name, source.label, hint, "rolled_back")
             return Stop("rolled_back", why, seen)
