@@ -209,7 +209,9 @@ def address(text: str, within: Network, option: str) -> Address:
 
 
 def reserved(gateway: str | None, others: Sequence[str], within: Network) -> tuple[Network, ...]:
-    """The addresses nobody may get, the gateway first: whereabouts does not reserve a gateway by itself.
+    """The addresses nobody may get, with the gateway: whereabouts does not reserve a gateway by itself.
+
+    In one order, whatever the order they are named in, so that the same wish gives the same configuration.
 
     :param others: addresses or networks inside the range.
     :raises BadInput: for what is not an address or network inside the range.
@@ -218,7 +220,7 @@ def reserved(gateway: str | None, others: Sequence[str], within: Network) -> tup
     if gateway:
         found.append(_host(address(gateway, within, "gateway")))
     found += [_part(text, within) for text in others]
-    return tuple(dict.fromkeys(found))
+    return tuple(sorted(set(found), key=lambda part: (part.network_address.packed, part.prefixlen)))
 
 
 def _host(single: Address) -> Network:
