@@ -127,7 +127,9 @@ def _unusable(options: Mapping[str, Any], side: str, error: Exception) -> Migrat
     hint = "Check kubeconfig and context; the environment variables K8S_AUTH_* and KUBECONFIG count too."
     # The text of a parser error may quote the file: only the kind of the error is shown for those.
     text = str(error) if isinstance(error, config.ConfigException | OSError) else type(error).__name__
-    return BadInput("a usable kubeconfig", text, str(where), "", hint, "bad_kubeconfig")
+    kubeconfig = options.get("kubeconfig")
+    found = f"{kubeconfig}: {text}" if isinstance(kubeconfig, str) else text
+    return BadInput("a usable kubeconfig", found.rstrip("."), str(where), "", hint, "bad_kubeconfig")
 
 
 def _headers(options: Mapping[str, Any]) -> dict[str, str]:

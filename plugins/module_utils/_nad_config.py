@@ -158,7 +158,7 @@ def network_name(config: Object) -> str:
     return str((main_plugin(config).get("ipam") or {}).get("network_name") or "")
 
 
-def check_mtu(mtu: int, *, overlay: bool, version: int, underlay_mtu: int | None, family: str) -> list[str]:
+def check_mtu(mtu: int | None, *, overlay: bool, version: int, underlay_mtu: int | None, family: str) -> list[str]:
     """Refuse an MTU that cannot work; the warnings that remain.
 
     Frames that are too large are dropped without a word: connections open, and the copy stalls.
@@ -167,6 +167,10 @@ def check_mtu(mtu: int, *, overlay: bool, version: int, underlay_mtu: int | None
     :param version: address family of the range.
     """
     lowest = 1280 if version == 6 else 576
+    if mtu is None:
+        # Ansible takes an option that is given as null for one that is there.
+        hint = "Take the underlay's MTU less 50 bytes, or 70 where the tunnels run over IPv6."
+        raise BadInput("a value for mtu", "none", hint=hint, reason="mtu_missing")
     if not lowest <= mtu <= 65535:
         wanted = f"mtu from {lowest} to 65535 for an IPv{version} range"
         hint = f"IPv{version} hosts must take packets of {lowest} bytes." if mtu < lowest else "No link carries more."
