@@ -146,6 +146,9 @@ def test_state_left_by_a_receive_migration_sends_the_next_one_to_scheduling_for_
     until(lambda: not vmim(move, "a", "target"), 10, "the receive migration gone")
     move.open_source("a", "", "")
     move.phase("a", "source", "Scheduling")
+    # Deleted before the instance names it, it would go at once.
+    uid = vmim(move, "a", "source")["metadata"]["uid"]
+    until(lambda: state(vmi(move, "a")).get("migrationUid") == uid, 10, "its mark on the instance")
     move.cancel("a", "source")
     until(lambda: condition(vmim(move, "a", "source"), "migrationAbortRequested") == "True", 10, "the abort noted")
     holds(lambda: bool(vmim(move, "a", "source")), 1.0, "it stays")

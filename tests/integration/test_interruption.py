@@ -33,12 +33,16 @@ def road(prepared: TestBed) -> Iterator[Road]:
     prepared.calm()
 
 
-def killed_after(road: Road, writes: int) -> None:
-    """Run the move in another process and kill it after that many writes."""
+def killed_after(road: Road, writes: int, names: tuple[str, ...] = WRITES) -> None:
+    """Run the move in another process and kill it after that many writes.
+
+    KubeVirt may remove a migration before the move does; a move that so has fewer writes to make ends by itself.
+    """
     request = json.dumps({"options": road.options(), "writes": writes})
     command = [sys.executable, "-m", "integration.dying"]
     died = subprocess.run(command, input=request, text=True, capture_output=True, timeout=120, check=False)
-    assert died.returncode == -signal.SIGKILL, died.stderr
+    endings = {-signal.SIGKILL, 0} if names[writes - 1].startswith("delete") else {-signal.SIGKILL}
+    assert died.returncode in endings, died.stderr
 
 
 @pytest.mark.parametrize("writes", range(1, len(WRITES) + 1), ids=WRITES)
@@ -54,7 +58,7 @@ def test_killed_after(road: Road, writes: int) -> None:
 @pytest.mark.parametrize("writes", range(3, len(UNDOING) + 1), ids=UNDOING[2:])
 def test_killed_while_a_failed_copy_is_undone_after(road: Road, writes: int) -> None:
     with road.bed.fault("copy-failure", road.source.name):
-        killed_after(road, writes)
+        killed_after(road, writes, UNDOING)
         road.receiver()
         called = road.move()
     assert outcome(called) == "rolled_back", called.result["msg"]

@@ -86,6 +86,7 @@ def test_finds_a_handler_that_fell_back_to_the_pod_network(
 def test_finds_a_node_without_handler(quiet_bed: TestBed, cluster: TestCluster, handler: dict[str, Any]) -> None:
     with quiet_bed.fault("pod-stuck", cluster.name, pod="kubevirt/virt-handler-*"):
         cluster.client.delete("pods", handler["metadata"]["name"], "kubevirt")
+        cluster.client.until(lambda pod: pod is None, "pods", handler["metadata"]["name"], "kubevirt")
         found = look(quiet_bed, cluster)
         assert not found["ready"]
         assert set(ids(found)) & {"pod-not-ready", "node-without-handler", "interface-missing"}

@@ -39,40 +39,42 @@ INPUT: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("extra", "told"), [case[1:] for case in INPUT], ids=[case[0] for case in INPUT])
-def test_bad_input(quiet_bed: TestBed, extra: dict[str, Any], told: str) -> None:
-    refused = playbook(quiet_bed, "site", **extra).refused()
+def test_bad_input(separate_bed: TestBed, extra: dict[str, Any], told: str) -> None:
+    refused = playbook(separate_bed, "site", **extra).refused()
     assert re.search(told, refused.output), refused.output
 
 
-def test_a_missing_mtu_is_a_missing_option(quiet_bed: TestBed) -> None:
-    refused = playbook(quiet_bed, "site", migration_network_mtu=None).refused()
+def test_a_missing_mtu_is_a_missing_option(separate_bed: TestBed) -> None:
+    refused = playbook(separate_bed, "site", migration_network_mtu=None).refused()
     assert re.search(r"(required|wanted)[^\n]*mtu", refused.output), refused.output
 
 
-def test_an_api_server_that_does_not_answer(quiet_bed: TestBed) -> None:
-    refused = playbook(quiet_bed, "site", cluster_connection={"host": "https://127.0.0.1:9", "validate_certs": False})
+def test_an_api_server_that_does_not_answer(separate_bed: TestBed) -> None:
+    refused = playbook(
+        separate_bed, "site", cluster_connection={"host": "https://127.0.0.1:9", "validate_certs": False}
+    )
     assert "https://127.0.0.1:9 does not answer" in refused.refused().output
 
 
-def test_credentials_that_are_refused(quiet_bed: TestBed) -> None:
-    kubeconfig = yaml.safe_load(quiet_bed.clusters["cluster-a"].kubeconfig.read_text())
+def test_credentials_that_are_refused(separate_bed: TestBed) -> None:
+    kubeconfig = yaml.safe_load(separate_bed.clusters["cluster-a"].kubeconfig.read_text())
     cluster = kubeconfig["clusters"][0]["cluster"]
     connection = {"host": cluster["server"], "api_key": "hush-hush", "validate_certs": False}
-    refused = playbook(quiet_bed, "site", cluster_connection=connection).refused()
+    refused = playbook(separate_bed, "site", cluster_connection=connection).refused()
     assert "the credentials are refused" in refused.output
     assert "hush-hush" not in refused.output
 
 
-def test_a_verb_that_is_forbidden(quiet_bed: TestBed) -> None:
-    limited = quiet_bed.clusters["cluster-a"].user("nobody-special")
-    refused = playbook(quiet_bed, "site", user="nobody-special", cluster_connection={"kubeconfig": str(limited)})
+def test_a_verb_that_is_forbidden(separate_bed: TestBed) -> None:
+    limited = separate_bed.clusters["cluster-a"].user("nobody-special")
+    refused = playbook(separate_bed, "site", user="nobody-special", cluster_connection={"kubeconfig": str(limited)})
     refused.refused()
     for word in ("cluster-a", "nobody-special", "cannot list", "l2vnis"):
         assert word in refused.output or (word == "cannot list" and "cannot get" in refused.output), refused.output
 
 
-def test_a_kubeconfig_that_is_not_there(quiet_bed: TestBed) -> None:
-    refused = playbook(quiet_bed, "site", cluster_connection={"kubeconfig": "/does/not/exist"}).refused()
+def test_a_kubeconfig_that_is_not_there(separate_bed: TestBed) -> None:
+    refused = playbook(separate_bed, "site", cluster_connection={"kubeconfig": "/does/not/exist"}).refused()
     assert "/does/not/exist" in refused.output
     assert "a usable kubeconfig" in refused.output
 
@@ -90,20 +92,20 @@ MOVES: list[tuple[str, dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("extra", "told"), [case[1:] for case in MOVES], ids=[case[0] for case in MOVES])
-def test_bad_requests(quiet_bed: TestBed, extra: dict[str, str], told: str) -> None:
+def test_bad_requests(separate_bed: TestBed, extra: dict[str, str], told: str) -> None:
     request: dict[str, Any] = {"source": "cluster-a", "target": "cluster-b", "vms": "default/nobody"} | extra
-    refused = playbook(quiet_bed, "migrate", **request).refused()
+    refused = playbook(separate_bed, "migrate", **request).refused()
     assert re.search(told, refused.output), refused.output
 
 
-def test_a_cluster_without_openperouter(quiet_bed: TestBed) -> None:
-    client = quiet_bed.clusters["cluster-b"].client
+def test_a_cluster_without_openperouter(separate_bed: TestBed) -> None:
+    client = separate_bed.clusters["cluster-b"].client
     kept = client.get("customresourcedefinitions", "l2vnis.openpe.openperouter.github.io")
     assert kept is not None
     client.delete("customresourcedefinitions", kept["metadata"]["name"])
     client.until(lambda found: found is None, "customresourcedefinitions", kept["metadata"]["name"])
     try:
-        refused = playbook(quiet_bed, "site")
+        refused = playbook(separate_bed, "site")
     finally:
         body = {key: kept[key] for key in ("spec",)} | {"metadata": {"name": kept["metadata"]["name"]}}
         client.create("customresourcedefinitions", body)
