@@ -11,7 +11,7 @@ from typing import Any
 
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import BadInput, Missing
-from ._resources import KUBEVIRT, VMIM
+from ._resources import FINAL, KUBEVIRT, VMIM
 from ._sync_address import DEFAULT_PORT
 from ._wait import Verdict
 
@@ -25,7 +25,6 @@ FIRST_RELEASE = (1, 6, 0)
 """The first KubeVirt that moves VMs between clusters."""
 
 _BETA = (1, 10, 0)
-_FINAL = ("Succeeded", "Failed")
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
@@ -184,7 +183,7 @@ def unfinished_migrations(cluster: Cluster) -> list[str]:
     return sorted(
         f"{namespaced_name(each)} ({phase or 'new'})"
         for each in cluster.list(VMIM)
-        if (phase := str(_dict(each.get("status")).get("phase") or "")) not in _FINAL
+        if (phase := str(_dict(each.get("status")).get("phase") or "")) not in FINAL
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import _kubevirt as kv
 from ._cluster import Cluster, Object
-from ._resources import LEASE, POD
+from ._resources import FINAL, LEASE, POD
 from ._sync_address import Address
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
@@ -99,7 +99,7 @@ def of(body: Object) -> Pod:
 
 
 def _leaving(body: Object) -> bool:
-    ended = (body.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    ended = (body.get("status") or {}).get("phase") in FINAL
     return ended or bool(body["metadata"].get("deletionTimestamp"))
 
 

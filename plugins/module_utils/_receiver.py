@@ -12,8 +12,7 @@ from . import _attempt
 from ._cluster import Object
 from ._dependencies import Origin
 from ._errors import BadInput
-from ._resources import VM
-from ._vm_checks import FINAL
+from ._resources import FINAL, VM
 
 Relation = Literal["absent", "receiver", "left_over", "arriving", "arrived", "stranger"]
 """What stands on the target under the VM's name:

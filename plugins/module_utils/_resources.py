@@ -46,6 +46,9 @@ DATA_VOLUME = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume"
 NAD = Resource("k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition")
 IP_POOL = Resource("whereabouts.cni.cncf.io", "v1alpha1", "ippools", "IPPool")
 
+FINAL = ("Succeeded", "Failed")
+"""Phases of a pod, a VMI or a VMIM after which nothing happens to it any more."""
+
 OPERATORS = {
     KUBEVIRT_GROUP: "KubeVirt",
     "k8s.cni.cncf.io": "Multus",

@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from . import _attempt as attempt
 from ._cluster import Object
+from ._resources import FINAL
 
-FINAL = ("Succeeded", "Failed")
 Direction = Literal["send", "receive", "other"]
 
 

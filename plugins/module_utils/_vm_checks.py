@@ -14,9 +14,7 @@ from typing import Any
 from . import _attempt
 from ._checks import Finding, Severity
 from ._cluster import Object
-
-FINAL = ("Succeeded", "Failed")
-"""Phases of a VMI or a VMIM after which nothing happens to it any more."""
+from ._resources import FINAL
 
 NAME_LIMIT = 63
 """KubeVirt derives labels from the name; a longer one is accepted and then never starts."""

@@ -20,8 +20,8 @@ from ._job import Job, Result
 from ._kubevirt_values import quantity
 from ._plan import Change, Plan, create, guarded, plan_of, remove
 from ._receiver import Relation, adapted, macs, receiver, relation
-from ._resources import NAMESPACE, PVC, VM, VMI, VMIM
-from ._vm_checks import FINAL, movable
+from ._resources import FINAL, NAMESPACE, PVC, VM, VMI, VMIM
+from ._vm_checks import movable
 from ._wait import Verdict, wait_for
 
 SPEC = source_and_target().merge(
