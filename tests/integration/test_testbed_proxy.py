@@ -126,7 +126,8 @@ def _relists_after(cluster: TestCluster, proxy: Proxy, namespace: str, accident:
 
     async def story() -> int:
         connection = Connection(proxy.kubeconfig)
-        async with connection.session() as session:
+        session = connection.session()
+        try:
             store = Store(Api(session, connection.server, "test"), "configmaps")
             store.start()
             await store.synced()
@@ -136,6 +137,8 @@ def _relists_after(cluster: TestCluster, proxy: Proxy, namespace: str, accident:
             assert await store.until(lambda: store.get("after", namespace) is not None, 10)
             await store.stop()
             return store.relists
+        finally:
+            await connection.close(session)
 
     return asyncio.run(story())
 

@@ -80,7 +80,7 @@ class Client:
 
     def close(self) -> None:
         if self._session is not None:
-            asyncio.run_coroutine_threadsafe(self._session.close(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(self._connection.close(self._session), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

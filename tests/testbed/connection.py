@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import socket
 import ssl
 import tempfile
+import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +32,36 @@ class Connection:
         self._cluster = next(one["cluster"] for one in content["clusters"] if one["name"] == context["cluster"])
         self._user = next(one["user"] for one in content["users"] if one["name"] == context["user"])
         self.server = self._cluster["server"].rstrip("/")
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def session(self, auto_decompress: bool = True) -> aiohttp.ClientSession:
         headers = {"Authorization": f"Bearer {self._user['token']}"} if "token" in self._user else {}
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._context(), limit=0),
+            connector=aiohttp.TCPConnector(ssl=self._context(), limit=0, socket_factory=self._socket),
             timeout=aiohttp.ClientTimeout(total=None),
             headers=headers,
             auto_decompress=auto_decompress,
             read_bufsize=_LONGEST_LINE,
         )
+
+    async def close(self, session: aiohttp.ClientSession) -> None:
+        """End a session of this connection, and return when its sockets are closed.
+
+        aiohttp does not wait for the TLS goodbye of a connection that it gave up in the middle of an answer; a
+        loop that ends first leaves such a socket to the garbage collector.
+        """
+        await session.close()
+        while left := [one for one in self._sockets if one.fileno() >= 0]:
+            for one in left:
+                with suppress(OSError):
+                    one.shutdown(socket.SHUT_RDWR)
+            await asyncio.sleep(0.001)
+
+    def _socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        family, kind, protocol, _name, _address = address
+        made = socket.socket(family=family, type=kind, proto=protocol)
+        self._sockets.add(made)
+        return made
 
     def _context(self) -> ssl.SSLContext:
         authority = self._pem(self._cluster, "certificate-authority")

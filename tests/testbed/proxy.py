@@ -117,7 +117,7 @@ class Proxy:
         if self._runner is not None:
             await self._runner.cleanup()
         if self._session is not None:
-            await self._session.close()
+            await self._upstream.close(self._session)
 
     async def _handle(self, raw: web.Request) -> web.StreamResponse:
         request = Request(
