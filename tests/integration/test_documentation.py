@@ -22,6 +22,7 @@ Task = dict[str, Any]
 # On two prepared clusters with vm-1 on the first, in an order in which each finds what it needs; the receiver that
 # one example takes away is there again for the move.
 ORDER = (
+    ("cluster_info", 0),
     ("l2vni", 0),
     ("migration_nad", 0),
     ("kubevirt_migrations", 0),

@@ -71,7 +71,10 @@ class MemoryCluster:
         found = [
             body
             for (plural, place, _name), body in self.objects.items()
-            if plural == resource.plural and namespace in (None, place) and _selected(body, labels)
+            if plural == resource.plural
+            and body["apiVersion"] == resource.api_version
+            and namespace in (None, place)
+            and _selected(body, labels)
         ]
         return copy.deepcopy(found)
 

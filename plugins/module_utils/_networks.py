@@ -1,0 +1,184 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The networks that a cluster itself names: of pods, services, nodes, tunnels, other segments and attachments."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple
+
+from ._cluster import Cluster, Object, Resource, namespaced_name
+from ._errors import Forbidden, Missing
+from ._l2vni_shape import GROUPS
+from ._resources import IP_POOL, NAD, NODE
+from ._whereabouts import Network
+
+SERVICE_CIDR = Resource("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", namespaced=False)
+
+Kind = Literal["node", "pod", "service", "vtep", "router-id", "l2vni", "nad", "pool"]
+
+
+class Net(NamedTuple):
+    """One network of a cluster.
+
+    :param what: in words, for messages.
+    :param object: namespace and name of the object that names it.
+    :param bridge: of an L2VNI, the bridge it makes.
+    """
+
+    kind: Kind
+    what: str
+    network: Network
+    object: str
+    bridge: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """The network as results carry it."""
+        return {
+            "kind": self.kind,
+            "what": self.what,
+            "cidr": str(self.network),
+            "object": self.object,
+            "bridge": self.bridge,
+        }
+
+
+class Read(NamedTuple):
+    """What a cluster said.
+
+    :param objects: what was listed, by kind; kinds that the cluster does not know are missing.
+    :param closed: kinds that may not be read.
+    """
+
+    nets: list[Net]
+    objects: dict[Resource, list[Object]]
+    closed: list[str]
+
+
+def read(cluster: Cluster, *, without: tuple[Resource, ...] = ()) -> Read:
+    """Every network that the cluster names, but for the kinds ``without``; each kind is listed once."""
+    found = Read([], {}, [])
+    for resource, nets in _SOURCES.items():
+        if resource in without:
+            continue
+        try:
+            items = cluster.list(resource)
+        except Missing:
+            # Older API servers have no ServiceCIDR, and not every cluster has OpenPERouter or Multus.
+            continue
+        except Forbidden:
+            found.closed.append(resource.full_name)
+            continue
+        found.objects[resource] = items
+        for item in items:
+            found.nets.extend(nets(item))
+    return found
+
+
+def _of_node(node: Object) -> Iterator[Net]:
+    name = node["metadata"]["name"]
+    for text in (node.get("spec") or {}).get("podCIDRs") or []:
+        yield from _net("pod", f"the pod network of node {name}", text, name)
+    for address in (node.get("status") or {}).get("addresses") or []:
+        if address.get("type") in ("InternalIP", "ExternalIP"):
+            yield from _net("node", f"the address of node {name}", address.get("address"), name)
+
+
+def _of_services(item: Object) -> Iterator[Net]:
+    for text in (item.get("spec") or {}).get("cidrs") or []:
+        yield from _net("service", "the service network", text, item["metadata"]["name"])
+
+
+def _of_underlay(item: Object) -> Iterator[Net]:
+    name = namespaced_name(item)
+    for text in tunnels_of(item):
+        yield from _net("vtep", f"the tunnel endpoints of Underlay {name}", text, name)
+    yield from _net("router-id", f"the router ids of Underlay {name}", router_ids_of(item), name)
+
+
+def tunnels_of(underlay: Object) -> list[str]:
+    """The CIDRs of an Underlay's tunnel endpoints, wherever the release keeps them."""
+    spec: Mapping[str, Any] = underlay.get("spec") or {}
+    single = [spec.get("vtepcidr"), (spec.get("evpn") or {}).get("vtepcidr")]
+    return [str(text) for text in (*single, *((spec.get("tunnelEndpoint") or {}).get("cidrs") or [])) if text]
+
+
+def router_ids_of(underlay: Object) -> str | None:
+    """The CIDR of an Underlay's router ids."""
+    spec: Mapping[str, Any] = underlay.get("spec") or {}
+    return spec.get("routerIDCIDR") or spec.get("routeridcidr")
+
+
+def _of_l2vni(item: Object) -> Iterator[Net]:
+    """The subnets of the gateways of a segment."""
+    spec: Mapping[str, Any] = item.get("spec") or {}
+    name = namespaced_name(item)
+    for text in gateways_of(spec):
+        for net in _net("l2vni", f"the subnet of L2VNI {name}", text, name):
+            yield net._replace(bridge=bridge_of(spec))
+
+
+def gateways_of(spec: Mapping[str, Any]) -> list[str]:
+    """The gateways of an L2VNI in whatever shape."""
+    single = spec.get("l2gatewayip")
+    return [single] if single else list(spec.get("l2gatewayips") or spec.get("gatewayIPs") or [])
+
+
+def bridge_of(spec: Mapping[str, Any]) -> str:
+    """The bridge of an L2VNI: the named one, or the one that OpenPERouter makes."""
+    host = spec.get("hostMaster") or spec.get("hostmaster") or {}
+    parts = (host, host.get("linuxBridge") or {}, host.get("ovsBridge") or {})
+    return next((str(part["name"]) for part in parts if part.get("name")), f"br-hs-{spec.get('vni')}")
+
+
+def _of_nad(item: Object) -> Iterator[Net]:
+    """What an attachment gives out, by whereabouts or host-local."""
+    name = namespaced_name(item)
+    for text in _given_out((item.get("spec") or {}).get("config")):
+        yield from _net("nad", f"the addresses of NetworkAttachmentDefinition {name}", text, name)
+
+
+def _given_out(config: str | None) -> list[str]:
+    try:
+        whole = json.loads(config or "{}")
+        ipams = [plugin.get("ipam") or {} for plugin in whole.get("plugins") or [whole]]
+        entries = [entry for ipam in ipams for entry in (ipam, *(ipam.get("ipRanges") or []), *_host_local(ipam))]
+        texts = [str(entry.get("range") or entry.get("subnet") or "") for entry in entries]
+    except (ValueError, AttributeError, TypeError):
+        # Not a CNI configuration: multus cannot attach anything with it.
+        return []
+    # Whereabouts also takes first-last/prefix.
+    return [text.rpartition("-")[2] for text in texts if text]
+
+
+def _host_local(ipam: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [entry for alternatives in ipam.get("ranges") or [] for entry in alternatives]
+
+
+def _of_pool(item: Object) -> Iterator[Net]:
+    """A pool that has given out addresses counts also where no attachment names it any more."""
+    spec, name = item.get("spec") or {}, namespaced_name(item)
+    if spec.get("allocations"):
+        yield from _net("pool", f"the addresses given out of IPPool {name}", spec.get("range"), name)
+
+
+def _net(kind: Kind, what: str, text: Any, name: str) -> Iterator[Net]:
+    try:
+        if text:
+            yield Net(kind, what, ipaddress.ip_network(text, strict=False), name)
+    except ValueError:
+        # Not for us to judge; it occupies nothing that could be compared.
+        return
+
+
+_SOURCES: dict[Resource, Callable[[Object], Iterator[Net]]] = {
+    NODE: _of_node,
+    SERVICE_CIDR: _of_services,
+    **{Resource(group, "v1alpha1", "underlays", "Underlay"): _of_underlay for group in GROUPS},
+    **{Resource(group, "v1alpha1", "l2vnis", "L2VNI"): _of_l2vni for group in GROUPS},
+    NAD: _of_nad,
+    IP_POOL: _of_pool,
+}
