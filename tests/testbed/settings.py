@@ -21,6 +21,8 @@ class Settings:
     kubevirt: bool = True
     """KubeVirt is installed (False: the API server knows nothing of it)."""
     kubevirt_version: str = "v1.9.0"
+    kubevirt_namespace: str = "kubevirt"
+    """Where KubeVirt is installed."""
     openperouter: bool = True
     """OpenPERouter is installed."""
     l2vni_shape: str = "A"

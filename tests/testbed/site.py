@@ -18,11 +18,8 @@ from .settings import Settings
 from .store import Store
 from .webhooks import WebhookServer
 
-KUBEVIRT_NAMESPACE = "kubevirt"
 OPENPEROUTER_NAMESPACE = "openperouter-system"
 
-# Identities with these prefixes are service accounts of these namespaces; any other is a user of that name.
-_SERVICE_ACCOUNTS = {"kubevirt-": KUBEVIRT_NAMESPACE, "openperouter-": OPENPEROUTER_NAMESPACE}
 # An object of a VM with its status and managed fields is one line of a watch; they may be long.
 _LONGEST_LINE = 8 * 2**20
 
@@ -60,7 +57,7 @@ class Site:
     def api(self, identity: str) -> Api:
         """A client under an identity such as "kubevirt-controller"; all of them are cluster administrators."""
         if identity not in self._apis:
-            self._apis[identity] = Api(self._session(common_name(identity)), self.server, identity)
+            self._apis[identity] = Api(self._session(self.user_name(identity)), self.server, identity)
         return self._apis[identity]
 
     def store(self, key: str) -> Store:
@@ -82,6 +79,20 @@ class Site:
     @property
     def nodes(self) -> list[str]:
         return [f"{self.name}-node-{number + 1}" for number in range(self.settings.nodes)]
+
+    @property
+    def kubevirt_namespace(self) -> str:
+        """Where KubeVirt is installed."""
+        return self.settings.kubevirt_namespace
+
+    def user_name(self, identity: str) -> str:
+        """The user name an identity has in the cluster: that of a service account, or its own."""
+        # Identities with these prefixes are service accounts of these namespaces.
+        accounts = {"kubevirt-": self.kubevirt_namespace, "openperouter-": OPENPEROUTER_NAMESPACE}
+        for prefix, namespace in accounts.items():
+            if identity.startswith(prefix):
+                return f"system:serviceaccount:{namespace}:{identity}"
+        return identity
 
     @property
     def pod_cidr(self) -> str:
@@ -109,11 +120,3 @@ class Site:
         )
         self._sessions.append(session)
         return session
-
-
-def common_name(identity: str) -> str:
-    """The user name an identity has in the cluster."""
-    for prefix, namespace in _SERVICE_ACCOUNTS.items():
-        if identity.startswith(prefix):
-            return f"system:serviceaccount:{namespace}:{identity}"
-    return identity

@@ -118,5 +118,5 @@ def handler_pod(site: Site, node: str) -> Object | None:
     def is_it(pod: Object) -> bool:
         return it.labels(pod).get("kubevirt.io") == "virt-handler" and pod["spec"].get("nodeName") == node
 
-    found = site.store("pods").list("kubevirt", lambda pod: is_it(pod) and it.phase(pod) == "Running")
+    found = site.store("pods").list(site.kubevirt_namespace, lambda pod: is_it(pod) and it.phase(pod) == "Running")
     return next((pod for pod in found if not it.deleting(pod)), None)

@@ -66,7 +66,7 @@ def handler_runs(site: Site, node: str) -> bool:
     if not node or not alive(site, node):
         return False
     pods = site.store("pods").list(
-        "kubevirt",
+        site.kubevirt_namespace,
         lambda pod: (
             _is_handler(pod)
             and pod["spec"].get("nodeName") == node

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ..kube import Conflict
 from ..resources import Object
-from ..site import KUBEVIRT_NAMESPACE, Site
+from ..site import Site
 from .kubevirt_workloads import manifest
 
 _ACCOUNTS = ("operator", "apiserver", "controller", "handler", "synchronization-controller", "exportproxy")
@@ -17,13 +17,14 @@ async def install(site: Site) -> None:
     """Namespace, service accounts, priority class, virt-operator and the CR."""
     if not site.settings.kubevirt:
         return
-    await _create(site, "namespaces", {"metadata": {"name": KUBEVIRT_NAMESPACE, "labels": _NAMESPACE_LABELS}})
+    namespace = site.kubevirt_namespace
+    await _create(site, "namespaces", {"metadata": {"name": namespace, "labels": _NAMESPACE_LABELS}})
     for account in _ACCOUNTS:
-        meta = {"name": f"kubevirt-{account}", "namespace": KUBEVIRT_NAMESPACE}
+        meta = {"name": f"kubevirt-{account}", "namespace": namespace}
         await _create(site, "serviceaccounts", {"metadata": meta})
     await _create(site, "priorityclasses", _priority_class())
-    await _create(site, "deployments", manifest("virt-operator", site.settings.kubevirt_version))
-    await _create(site, "kubevirts", _kubevirt())
+    await _create(site, "deployments", manifest("virt-operator", namespace, site.settings.kubevirt_version))
+    await _create(site, "kubevirts", _kubevirt(namespace))
 
 
 async def _create(site: Site, key: str, obj: Object) -> None:
@@ -42,10 +43,10 @@ def _priority_class() -> Object:
     }
 
 
-def _kubevirt() -> Object:
+def _kubevirt(namespace: str) -> Object:
     developer = {"featureGates": [], "useEmulation": True}
     return {
-        "metadata": {"name": "kubevirt", "namespace": KUBEVIRT_NAMESPACE},
+        "metadata": {"name": "kubevirt", "namespace": namespace},
         "spec": {"configuration": {"developerConfiguration": developer}},
     }
 

@@ -8,7 +8,6 @@ import copy
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -89,9 +88,11 @@ def customizer(kubevirt: Object) -> str:
     return hashlib.sha1(repr(kubevirt["spec"].get("customizeComponents") or {}).encode()).hexdigest()
 
 
-def manifest(name: str, version: str) -> Object:
-    """A manifest with the version filled in."""
-    return copy.deepcopy(_load(name, version))
+def manifest(name: str, namespace: str, version: str) -> Object:
+    """A manifest with namespace and version filled in."""
+    made = copy.deepcopy(_load(name, version))
+    made["metadata"]["namespace"] = namespace
+    return made
 
 
 def rolled_out(workload: Object) -> bool:
@@ -107,13 +108,13 @@ def rolled_out(workload: Object) -> bool:
 
 
 @cache
-def _load(name: str, version: str) -> Any:
-    return yaml.safe_load((MANIFESTS / f"{name}.yaml").read_text().replace("VERSION", version))
+def _load(name: str, version: str) -> Object:
+    made: Object = yaml.safe_load((MANIFESTS / f"{name}.yaml").read_text().replace("VERSION", version))
+    return made
 
 
 def _workload(name: str, kubevirt: Object, target: Target) -> Object:
-    made = manifest(name, target.version)
-    made["metadata"]["namespace"] = kubevirt["metadata"]["namespace"]
+    made = manifest(name, kubevirt["metadata"]["namespace"], target.version)
     made["metadata"]["annotations"] = marks(kubevirt, target) | {CUSTOMIZER: customizer(kubevirt)}
     made["spec"]["template"]["metadata"].setdefault("annotations", {}).update(target.annotations())
     return made

@@ -22,7 +22,6 @@ from .synchronization_controller import SynchronizationController
 if TYPE_CHECKING:
     from ..site import Site
 
-NAMESPACE = "kubevirt"
 COMPONENT = "virt-synchronization-controller"
 DEFAULT_PORT = "9185"
 _HEALTH_PORT = "8443"
@@ -61,9 +60,9 @@ class SynchronizationLeader(Controller):
         self.enqueue(_KEY)
 
     async def reconcile(self, key: str) -> float | None:
-        pods = self.store("pods").list(NAMESPACE, lambda pod: _is_ours(pod) and _runs(pod))
+        pods = self.store("pods").list(self.site.kubevirt_namespace, lambda pod: _is_ours(pod) and _runs(pod))
         self._show_health(pods)
-        lease = self.store("leases").get(COMPONENT, NAMESPACE)
+        lease = self.store("leases").get(COMPONENT, self.site.kubevirt_namespace)
         holder = (lease or {}).get("spec", {}).get("holderIdentity", "")
         leader = next((pod for pod in pods if pod["metadata"]["name"] == holder), None)
         if leader is None:
@@ -98,7 +97,7 @@ class SynchronizationLeader(Controller):
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         spec = {"holderIdentity": name, "leaseDurationSeconds": 15, "acquireTime": now, "renewTime": now}
         if lease is None:
-            meta = {"name": COMPONENT, "namespace": NAMESPACE}
+            meta = {"name": COMPONENT, "namespace": self.site.kubevirt_namespace}
             await self._api.create("leases", {"metadata": meta, "spec": spec | {"leaseTransitions": 0}})
             return
         turns = lease["spec"].get("leaseTransitions", 0) + 1

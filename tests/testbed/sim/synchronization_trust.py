@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 CA = "kubevirt-ca"
 BUNDLE_KEY = "ca-bundle"
-NAMESPACE = "kubevirt"
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 UNKNOWN_AUTHORITY = "x509: certificate signed by unknown authority"
@@ -36,7 +35,7 @@ class TrustError(Exception):
 
 def current_ca(site: Site) -> x509.Certificate | None:
     """The CA that signs what this cluster's components show; None while there is none."""
-    secret = site.store("secrets").get(CA, NAMESPACE)
+    secret = site.store("secrets").get(CA, site.kubevirt_namespace)
     data = ((secret or {}).get("data") or {}).get("tls.crt", "")
     found = certificates(base64.b64decode(data))
     return found[0] if found else None
@@ -44,7 +43,7 @@ def current_ca(site: Site) -> x509.Certificate | None:
 
 def bundle(site: Site) -> list[x509.Certificate]:
     """The CAs this cluster's components accept."""
-    config_map = site.store("configmaps").get(CA, NAMESPACE)
+    config_map = site.store("configmaps").get(CA, site.kubevirt_namespace)
     return certificates(((config_map or {}).get("data") or {}).get(BUNDLE_KEY, "").encode())
 
 

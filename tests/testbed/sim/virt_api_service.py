@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from ..controller import Controller
 from ..resources import Object
-from ..site import KUBEVIRT_NAMESPACE, Site
+from ..site import Site
 from . import pod_status
 
 _KEY = "virt-api"
@@ -105,7 +105,7 @@ class VirtApiEndpoints(Controller):
 
     async def reconcile(self, key: str) -> float | None:
         clock = asyncio.get_running_loop().time
-        pods = self.store("pods").list(KUBEVIRT_NAMESPACE, _is_ready)
+        pods = self.store("pods").list(self.site.kubevirt_namespace, _is_ready)
         ready = {pod["metadata"]["uid"] for pod in pods}
         if self._ready - ready:
             self._closed_until = clock() + self.site.settings.virt_api_gap_seconds

@@ -18,7 +18,7 @@ from .virt_api_refusal import Cause, Refusal, refuse
 GATE = "DecentralizedLiveMigration"
 FINALIZER = "kubevirt.io/migrationJobFinalize"
 VMI_NAME = "kubevirt.io/vmi-name"
-CONTROLLER = "system:serviceaccount:kubevirt:kubevirt-controller"
+_CONTROLLER = ":kubevirt-controller"
 
 GetVmi = Callable[[str, str], Awaitable[Object | None]]
 ListOpen = Callable[[str, str], Awaitable[list[Object]]]
@@ -38,7 +38,7 @@ async def check_create(vmim: Object, *, writer: str, gate: bool, get_vmi: GetVmi
     name = spec.get("vmiName", "")
     if not name:
         refuse(Cause("vmiName is missing", "spec.vmiName", "FieldValueRequired"))
-    if "priority" in spec and writer != CONTROLLER:
+    if "priority" in spec and not writer.endswith(_CONTROLLER):
         text = "Migration priority queue, only virt-controller is allowed to set priority field"
         refuse(Cause(text, "spec.migrationPriority", "FieldValueForbidden"))
     found = await get_vmi(namespace, name)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..controller import Controller, itself, split_key
 from ..resources import Object
-from ..site import KUBEVIRT_NAMESPACE, Site
+from ..site import Site
 from . import kubevirt_conditions as conditions
 from .kubevirt_addresses import addresses
 from .kubevirt_config import REGISTRY, Target, target
@@ -25,7 +25,6 @@ from .virt_operator_apply import BUDGETS, DAEMON_SETS, DEPLOYMENTS, Applier
 from .virt_operator_trust import CA, INBOX, RENEWAL, Trust, names
 
 FINALIZER = "kubevirt.io/foregroundDeleteKubeVirt"
-_KEY = f"{KUBEVIRT_NAMESPACE}/kubevirt"
 # Written out by the operator's own type whenever it updates the CR.
 _ALWAYS_THERE = ("certificateRotateStrategy", "configuration", "customizeComponents", "workloadUpdateStrategy")
 # How often certificates are looked at without any other reason.
@@ -41,6 +40,7 @@ class VirtOperator(Controller):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._api = site.api("kubevirt-operator")
+        self._key = f"{site.kubevirt_namespace}/kubevirt"
         self._trust = Trust(site)
         self._applier = Applier(site)
         self._strategies: dict[str, float] = {}  # by deployment id: when its install strategy is there
@@ -50,22 +50,22 @@ class VirtOperator(Controller):
             return {}
         return {
             "kubevirts": itself,
-            DEPLOYMENTS: _named(API, CONTROLLER, SYNCHRONIZATION),
-            DAEMON_SETS: _named(HANDLER),
-            BUDGETS: _named(f"{SYNCHRONIZATION}-pdb"),
-            "secrets": _named(*names()),
-            "configmaps": _named(CA, INBOX),
-            "leases": _named(SYNCHRONIZATION),
-            "pods": lambda pod: [_KEY] if _is_synchronization(pod) else [],
+            DEPLOYMENTS: self._named(API, CONTROLLER, SYNCHRONIZATION),
+            DAEMON_SETS: self._named(HANDLER),
+            BUDGETS: self._named(f"{SYNCHRONIZATION}-pdb"),
+            "secrets": self._named(*names()),
+            "configmaps": self._named(CA, INBOX),
+            "leases": self._named(SYNCHRONIZATION),
+            "pods": lambda pod: [self._key] if _is_synchronization(pod) else [],
         }
 
     async def start(self) -> None:
-        self.site.faults.subscribe(lambda name: self.enqueue(_KEY) if name == RENEWAL else None)
+        self.site.faults.subscribe(lambda name: self.enqueue(self._key) if name == RENEWAL else None)
 
     def unready(self) -> str | None:
         if not self.site.settings.kubevirt:
             return None
-        kubevirt = self.store("kubevirts").get("kubevirt", KUBEVIRT_NAMESPACE)
+        kubevirt = self.store("kubevirts").get("kubevirt", self.site.kubevirt_namespace)
         if kubevirt is None:
             return "no KubeVirt CR"
         return None if _settled(kubevirt) else f"KubeVirt is {kubevirt.get('status', {}).get('phase', 'new')}"
@@ -148,6 +148,16 @@ class VirtOperator(Controller):
         kubevirt["spec"] = {each: {} for each in _ALWAYS_THERE} | kubevirt["spec"]
         await self._api.update("kubevirts", kubevirt)
 
+    def _named(self, *wanted: str) -> Callable[[Object], Iterable[str]]:
+        """Objects of these names in KubeVirt's namespace wake the one pass there is."""
+
+        def wakes(obj: Object) -> Iterable[str]:
+            meta = obj["metadata"]
+            ours = meta.get("namespace") == self.site.kubevirt_namespace and meta["name"] in wanted
+            return [self._key] if ours else []
+
+        return wakes
+
     async def _remove(self, kubevirt: Object) -> None:
         """The CR is being deleted: everything of KubeVirt's goes first."""
         meta = kubevirt["metadata"]
@@ -182,16 +192,6 @@ def _settled(kubevirt: Object) -> bool:
     status: dict[str, Any] = kubevirt.get("status", {})
     observed = status.get("observedGeneration") == kubevirt["metadata"]["generation"]
     return status.get("phase") == "Deployed" and observed
-
-
-def _named(*wanted: str) -> Callable[[Object], Iterable[str]]:
-    """Objects of these names in KubeVirt's namespace wake the one pass there is."""
-
-    def wakes(obj: Object) -> Iterable[str]:
-        meta = obj["metadata"]
-        return [_KEY] if meta.get("namespace") == KUBEVIRT_NAMESPACE and meta["name"] in wanted else []
-
-    return wakes
 
 
 def _is_synchronization(pod: Object) -> bool:

@@ -77,8 +77,8 @@ def test_port_replicas_and_placement_follow_the_cr() -> None:
 
 
 def test_manifests_are_not_shared() -> None:
-    kubevirt_workloads.manifest("virt-handler", "v1.9.0")["spec"].clear()
-    assert kubevirt_workloads.manifest("virt-handler", "v1.9.0")["spec"]
+    kubevirt_workloads.manifest("virt-handler", "kubevirt", "v1.9.0")["spec"].clear()
+    assert kubevirt_workloads.manifest("virt-handler", "kubevirt", "v1.9.0")["spec"]
 
 
 def daemon_set(**status: int) -> dict[str, Any]:

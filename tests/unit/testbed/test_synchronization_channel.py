@@ -25,6 +25,8 @@ X509 = "x509: certificate signed by unknown authority"
 class FakeSite:
     """What a channel asks of a site."""
 
+    kubevirt_namespace = "kubevirt"
+
     def __init__(self, name: str, fabric: Fabric) -> None:
         self.name = name
         self.fabric = fabric
