@@ -193,7 +193,7 @@ SITUATIONS = st.builds(
 
 def _near() -> st.SearchStrategy[Situation]:
     """Moves at every point of their way, with a few things that should not be so: where mistakes would matter."""
-    bases = [_way(*point) for point in WAY]
+    bases = [way(*point) for point in WAY]
     bases += [base | {side: base[side] | {"vmims": []} for side in base} for base in bases]
     spoils = st.lists(st.sampled_from(SPOILS), max_size=4)
 
@@ -207,7 +207,7 @@ def _near() -> st.SearchStrategy[Situation]:
     return st.builds(build, st.sampled_from(bases), spoils, st.booleans(), st.booleans())
 
 
-def _way(send: str, receive: str, arrived: bool) -> Views:
+def way(send: str, receive: str, arrived: bool) -> Views:
     views = copy.deepcopy(GOOD)
     notes = {attempt.ATTEMPT: ATTEMPT, attempt.REMEMBERED: "Always"}
     views["source"]["vm"][0] |= {"metadata": metadata("vm-a", annotations=notes), "spec": {"runStrategy": "Manual"}}
@@ -251,7 +251,7 @@ WAY = (
 )
 
 
-def _set(side: str, kind: str, path: str, value: Any) -> Spoil:
+def set_field(side: str, kind: str, path: str, value: Any) -> Spoil:
     """Set a field of the first object of a kind; ``None`` takes it away."""
 
     def spoil(views: Views) -> None:
@@ -275,22 +275,22 @@ _STATE = "status/migrationState"
 SPOILS: tuple[Spoil, ...] = (
     *(_none(side, kind) for side in ("source", "target") for kind in ("vm", "vmi", "vmims", "pods")),
     *(
-        _set(side, "pods", "status/phase", phase)
+        set_field(side, "pods", "status/phase", phase)
         for side in ("source", "target")
         for phase in ("Running", "Pending", "Unknown", "Succeeded")
     ),
-    *(_set("source", "vm", "spec/runStrategy", found) for found in ("Always", "Halted", "RerunOnFailure")),
-    *(_set("target", "vm", "spec/runStrategy", found) for found in ("Always", "Halted")),
-    *(_set(side, "vmi", "status/phase", one) for side in ("source", "target") for one in ("Running", "Failed")),
-    *(_set(side, "vmi", f"{_STATE}/failed", on) for side in ("source", "target") for on in (True, False)),
-    *(_set(side, "vmi", f"{_STATE}/completed", on) for side in ("source", "target") for on in (True, False)),
-    *(_set(side, "vmims", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
-    *(_set(side, "vmi", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
+    *(set_field("source", "vm", "spec/runStrategy", found) for found in ("Always", "Halted", "RerunOnFailure")),
+    *(set_field("target", "vm", "spec/runStrategy", found) for found in ("Always", "Halted")),
+    *(set_field(side, "vmi", "status/phase", one) for side in ("source", "target") for one in ("Running", "Failed")),
+    *(set_field(side, "vmi", f"{_STATE}/failed", on) for side in ("source", "target") for on in (True, False)),
+    *(set_field(side, "vmi", f"{_STATE}/completed", on) for side in ("source", "target") for on in (True, False)),
+    *(set_field(side, "vmims", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
+    *(set_field(side, "vmi", "metadata/deletionTimestamp", "t") for side in ("source", "target")),
     *[lambda views: views["source"]["vm"][0]["metadata"]["annotations"].update({attempt.STOPPED: "x"})] * 8,
     lambda views: views["source"]["pods"].append(launcher("launcher-a2", "vmi-a2", "Running", "node-a")),
     *[lambda views: views["target"].update({"vmi": [], "pods": []})] * 3,
-    _set("source", "vmi", "metadata/uid", "vmi-a2"),
-    _set("target", "vmi", "metadata/annotations", {CREATE_TARGET: None}),
+    set_field("source", "vmi", "metadata/uid", "vmi-a2"),
+    set_field("target", "vmi", "metadata/annotations", {CREATE_TARGET: None}),
 )
 
 NEAR = _near()

@@ -29,6 +29,8 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources 
 NS, NAME = "default", "vm-1"
 _TIME = "2026-11-22T22:32:54Z"
 FINAL = ("Succeeded", "Failed")
+_MOST_WRITES = 200
+"""A move needs about ten; time in this world stands still while something is written."""
 
 
 class Killed(BaseException):
@@ -191,6 +193,8 @@ class World:
             raise Wrong("a write while a side is unknown")
         self.judge(site, verb, resource, before, after)
         self.writes.append(f"{site.name} {verb} {resource.kind}")
+        if len(self.writes) > _MOST_WRITES:
+            raise Wrong(f"the same again and again: {self.writes[-4:]}")
         if self.die_at == len(self.writes) and not self.die_after:
             raise Killed
         self.random.random() < 0.3 and self.step()

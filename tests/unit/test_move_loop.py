@@ -16,8 +16,8 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors imp
     Rejected,
     ServerTrouble,
 )
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_steps import Stop
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import VM
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_steps import State, Stop
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import VM, VMIM
 from unit.move_world import NAME, Site, World
 from unit.test_move_model import assert_moved, assert_stayed, move
 
@@ -141,3 +141,51 @@ def test_an_attempt_that_another_run_gave_up_is_not_begun_anew(monkeypatch: pyte
     assert isinstance(ending.step, Stop)
     assert ending.step.outcome == "rolled_back", ending.step
     assert_stayed(world)
+
+
+def test_a_write_that_was_done_although_it_failed_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer was lost: before it is tried again, the API server itself is asked, not the watch that lags."""
+    left = {"create": 2, "patch": 2}
+    for verb in left:
+        original = getattr(Site, verb)
+
+        def lose_the_answer(site: Site, *given: Any, _verb: str = verb, _original: Any = original, **more: Any) -> Any:
+            returned = _original(site, *given, **more)
+            if left[_verb]:
+                left[_verb] -= 1
+                raise ServerTrouble("to write", "the connection was reset", site.name)
+            return returned
+
+        monkeypatch.setattr(Site, verb, lose_the_answer)
+    for seed in range(30):
+        left.update({"create": 2, "patch": 2})
+        world = World(seed)
+        assert move(world).step.outcome == "migrated"
+        assert_moved(world)
+        created = [write for write in world.writes if " create " in write]
+        assert len(created) == 2, (seed, world.writes)
+
+
+@pytest.mark.parametrize("state", ["migrated", "absent"])
+def test_an_attempt_that_another_run_gives_up_while_both_sides_are_unclear(
+    monkeypatch: pytest.MonkeyPatch, state: State
+) -> None:
+    world = World(9)
+    move(world, "prepared")
+    original, steps = world.step, iter(range(100))
+
+    def step() -> bool:
+        if next(steps, 0) == 4:
+            source = world.source.one(VM)
+            assert source
+            for key in (attempt.ATTEMPT, attempt.REMEMBERED, attempt.STOPPED):
+                source["metadata"].get("annotations", {}).pop(key, None)
+            for site in (world.source, world.target):
+                for found in list(site.of(VMIM)):
+                    site.drop(VMIM, found["metadata"]["name"])
+        return original()
+
+    monkeypatch.setattr(world, "step", step)
+    ending = move(world, state)
+    assert ending.step.outcome in ("rolled_back", "cancelled", "indeterminate")
+    assert world.guests == {"cluster-a"}
