@@ -10,6 +10,7 @@ from typing import Any
 
 from . import _nad_capacity as capacity
 from . import _nad_config as cni
+from . import _nad_kinds as kinds
 from . import _nad_overlaps as overlaps
 from . import _nad_pool as pool
 from . import _nad_users as users
@@ -50,9 +51,9 @@ def observe(cluster: Cluster, wanted: Wanted) -> Seen:
     """Read everything the decision needs. :raises Missing: without Multus."""
     attachments = _attachments(cluster)
     mine = next((item for item in attachments if namespaced_name(item) == f"{wanted.namespace}/{wanted.name}"), None)
-    config = cni.parse(mine) if mine else None
+    config = cni.parse(mine, wanted.link.kind) if mine else None
     given = pool.allocations(cluster, pool_of(wanted, config))
-    networks, closed = overlaps.observe(cluster, wanted.bridge)
+    networks, closed = overlaps.observe(cluster, wanted.link.bridge)
     return Seen(
         cluster,
         mine,
@@ -85,21 +86,39 @@ def plan(wanted: Wanted, seen: Seen) -> Plan:
     findings += pool.rivals(wanted, seen.config or {}, cluster.name, list(seen.others))
     findings += overlaps.check(wanted, (*seen.networks, *wanted.avoid), cluster.name)
     refuse(findings)
+    warnings = _clashes(wanted, seen)
     after = cni.desired(wanted, seen.config)
     text = cni.render(after)
     piece = wanted.slice.as_dict()
-    why = f"bridge {wanted.bridge}, mtu {wanted.mtu}, addresses {piece['first']} to {piece['last']}"
+    why = f"{wanted.link}, mtu {wanted.mtu}, addresses {piece['first']} to {piece['last']}"
     if seen.mine is None:
-        body = {
+        body: Object = {
             "apiVersion": NAD.api_version,
             "kind": NAD.kind,
             "metadata": {"name": wanted.name, "namespace": wanted.namespace},
             "spec": {"config": text},
         }
-        return plan_of([create(cluster, NAD, body, why)])
-    if cni.same(seen.config or {}, after):
-        return Plan()
-    return plan_of([merge(cluster, NAD, seen.mine, {"spec": {"config": text}}, why)])
+        if wanted.link.annotations:
+            body["metadata"]["annotations"] = wanted.link.annotations
+        return plan_of([create(cluster, NAD, body, why)], warnings)
+    patch: Object = {} if cni.same(seen.config or {}, after) else {"spec": {"config": text}}
+    if wanted.link.annotations:
+        patch["metadata"] = {"annotations": wanted.link.annotations}
+    return plan_of([merge(cluster, NAD, seen.mine, patch, why)], warnings)
+
+
+def _clashes(wanted: Wanted, seen: Seen) -> list[str]:
+    others = {
+        namespaced_name(item): plugin
+        for item in seen.others
+        if namespaced_name(item) != f"{wanted.namespace}/{wanted.name}"
+        for plugin in cni.plugins(item)[:1]
+    }
+    return [
+        f"{seen.cluster.name}: {found}; the kernel gives an interface to one of both, so that the pods of only one of "
+        "the networks start on a node."
+        for found in kinds.clashes(wanted.link, others)
+    ]
 
 
 def changed_allocation(wanted: Wanted, seen: Seen) -> bool:
@@ -167,7 +186,11 @@ def _facts(wanted: Wanted, seen: Seen) -> dict[str, Any]:
     return {
         "name": wanted.name,
         "namespace": wanted.namespace,
-        "bridge": wanted.bridge,
+        "kind": wanted.link.kind,
+        "bridge": wanted.link.bridge or None,
+        "master": wanted.link.master or None,
+        "vlan": wanted.link.vlan or None,
+        "resource_name": wanted.link.resource or None,
         "mtu": wanted.mtu,
         "range": str(wanted.slice.network),
         "slice": wanted.slice.as_dict(),
@@ -177,7 +200,11 @@ def _facts(wanted: Wanted, seen: Seen) -> dict[str, Any]:
 
 
 _NOTHING: dict[str, Any] = {
+    "kind": None,
     "bridge": None,
+    "master": None,
+    "vlan": None,
+    "resource_name": None,
     "mtu": None,
     "range": None,
     "slice": None,

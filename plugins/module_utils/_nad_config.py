@@ -16,6 +16,7 @@ from ._addresses import Slice, Style
 from ._checks import Finding
 from ._cluster import Object
 from ._errors import BadInput, Conflict
+from ._nad_kinds import OWNED, Attachment
 from ._whereabouts import Network, Span
 
 _BOUNDS = ("range_start", "range_end", "exclude")
@@ -23,6 +24,7 @@ _REFUSED = {
     "isGateway": "it puts the gateway's address on the bridge of every node",
     "isDefaultGateway": "it puts the gateway's address on the bridge of every node",
     "disableContainerInterface": "it leaves the pod without the interface that KubeVirt needs",
+    "linkInContainer": "it looks for the master inside of the pod, where there is none",
 }
 _REFUSED_IPAM = {
     "node_slice_size": "it makes whereabouts ignore exclude and the bounds, so that clusters get the same addresses",
@@ -34,13 +36,14 @@ _REFUSED_IPAM = {
 class Wanted:
     """The migration network as a pod's second interface.
 
+    :param link: how it joins a network of the nodes.
     :param slice: the addresses of this cluster within the range of the fleet.
     :param avoid: networks that the user knows of and the cluster does not name.
     """
 
     name: str
     namespace: str
-    bridge: str
+    link: Attachment
     mtu: int
     slice: Slice
     style: Style = "bounds"
@@ -53,13 +56,13 @@ class Wanted:
         return f"NetworkAttachmentDefinition {self.namespace}/{self.name}"
 
 
-def parse(attachment: Object) -> Object:
+def parse(attachment: Object, kind: str) -> Object:
     """The configuration of an existing NAD.
 
     :raises Conflict: when it is none that this collection can have written or can continue.
     """
     text = (attachment.get("spec") or {}).get("config")
-    wanted = "a CNI configuration of type bridge with whereabouts addresses"
+    wanted = f"a CNI configuration of type {kind} with whereabouts addresses"
     hint = "It is somebody else's network: choose another name, or remove it first."
     try:
         config = json.loads(text or "null")
@@ -70,7 +73,7 @@ def parse(attachment: Object) -> Object:
         raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
     plugin = main_plugin(config)
     ipam = plugin.get("ipam") or {}
-    if plugin.get("type") != "bridge" or ipam.get("type") != "whereabouts":
+    if plugin.get("type") != kind or ipam.get("type") != "whereabouts":
         found = f"type {plugin.get('type')} with ipam {ipam.get('type')}"
         raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
     return config
@@ -80,6 +83,15 @@ def main_plugin(config: Object) -> Object:
     """The plugin that makes the interface: the first of a chain, or the configuration itself."""
     plugins = config.get("plugins")
     return plugins[0] if isinstance(plugins, list) and plugins else config
+
+
+def plugins(attachment: Object) -> list[Object]:
+    """The plugins of anybody's NAD; none where it is no CNI configuration, with which multus attaches nothing."""
+    try:
+        config = json.loads((attachment.get("spec") or {}).get("config") or "{}")
+        return [plugin for plugin in config.get("plugins") or [config] if isinstance(plugin, dict)]
+    except (ValueError, AttributeError, TypeError):
+        return []
 
 
 def poison(config: Object, wanted: Wanted, cluster: str) -> list[Finding]:
@@ -110,7 +122,9 @@ def desired(wanted: Wanted, before: Object | None = None) -> Object:
     config = copy.deepcopy(before) if before else {}
     config |= {"cniVersion": wanted.cni_version, "name": config.get("name") or wanted.name}
     plugin = main_plugin(config)
-    plugin |= {"type": "bridge", "bridge": wanted.bridge, "mtu": wanted.mtu}
+    for key in OWNED:
+        plugin.pop(key, None)
+    plugin |= wanted.link.plugin(wanted.mtu)
     ipam = plugin.get("ipam") or {}
     kept = {key: value for key, value in ipam.items() if key not in _BOUNDS}
     plugin["ipam"] = kept | wanted.slice.ipam(wanted.style)

@@ -15,6 +15,7 @@ from ._addresses import AddressPlan, Slice
 from ._argspec import ArgumentSpec, cluster_options
 from ._errors import BadInput
 from ._nad_config import Wanted, check_mtu
+from ._nad_kinds import KINDS, MACVLAN_MODES, attachment_of
 from ._whereabouts import Network
 
 SPEC = cluster_options().merge(
@@ -23,8 +24,13 @@ SPEC = cluster_options().merge(
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "default": "kubevirt"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "kind": {"type": "str", "choices": [*KINDS], "default": "bridge"},
             "bridge": {"type": "str"},
             "vni": {"type": "int"},
+            "vlan": {"type": "int"},
+            "master": {"type": "str"},
+            "mode": {"type": "str", "choices": [*MACVLAN_MODES]},
+            "resource_name": {"type": "str"},
             "mtu": {"type": "int"},
             "underlay_mtu": {"type": "int"},
             "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"], "default": "ipv4"},
@@ -47,14 +53,12 @@ SPEC = cluster_options().merge(
         required_by={"weights": ("slot",)},
         required_if=(
             ("state", "present", ("mtu", "range")),
-            ("state", "present", ("bridge", "vni"), True),
             ("state", "present", ("slot", "range_start"), True),
         ),
     )
 )
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_BRIDGE = re.compile(r"[^\s/:]{1,15}")
 _CNI_VERSIONS = ("0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0")
 
 
@@ -74,6 +78,7 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
         known = f"cni_version among {', '.join(_CNI_VERSIONS)}"
         hint = "0.3.1 suits every release of multus and whereabouts."
         raise BadInput(known, params["cni_version"], hint=hint, reason="cni_version")
+    link = attachment_of(params)
     piece = _slice(params)
     warnings = check_mtu(
         params["mtu"],
@@ -87,7 +92,7 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
     wanted = Wanted(
         params["name"],
         params["namespace"],
-        _bridge(params),
+        link,
         params["mtu"],
         piece,
         params["style"],
@@ -104,20 +109,6 @@ def _avoided(text: str) -> Network:
         wanted = "avoid as networks in CIDR notation"
         hint = "Write the network address and the prefix length."
         raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="avoid_invalid") from error
-
-
-def _bridge(params: Mapping[str, Any]) -> str:
-    vni, bridge = params["vni"], params["bridge"]
-    if vni is None:
-        if not _BRIDGE.fullmatch(bridge):
-            wanted = "bridge of at most 15 characters without spaces, '/' and ':'"
-            raise BadInput(wanted, repr(bridge), hint="The kernel refuses other names.", reason="bridge_invalid")
-        return str(bridge)
-    if not 1 <= vni <= 16777215:
-        raise BadInput(
-            "vni from 1 to 16777215", str(vni), hint="VXLAN numbers have 24 bits.", reason="vni_out_of_range"
-        )
-    return f"br-hs-{vni}"
 
 
 def _slice(params: Mapping[str, Any]) -> Slice:

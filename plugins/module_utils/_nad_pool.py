@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import json
-
 from . import _nad_config as cni
 from . import _whereabouts as whereabouts
 from ._checks import Finding
@@ -60,13 +58,8 @@ def _rival(wanted: Wanted, cluster: str, other: Object, network: str) -> Finding
 
 def _with_whereabouts(attachment: Object) -> list[Object]:
     """The plugins, of whatever type, that take their addresses from whereabouts."""
-    try:
-        config = json.loads((attachment.get("spec") or {}).get("config") or "{}")
-        plugins = config.get("plugins") or [config]
-        return [plugin for plugin in plugins if plugin.get("ipam", {}).get("type") == "whereabouts"]
-    except (ValueError, AttributeError, TypeError):
-        # Not a CNI configuration: multus cannot attach anything with it.
-        return []
+    found = [plugin for plugin in cni.plugins(attachment) if isinstance(plugin.get("ipam"), dict)]
+    return [plugin for plugin in found if plugin["ipam"].get("type") == "whereabouts"]
 
 
 def _within(spans: tuple[Span, ...], others: tuple[Span, ...]) -> bool:

@@ -11,8 +11,8 @@ module: migration_nad
 short_description: Manage the NetworkAttachmentDefinition of the migration network on one cluster
 version_added: 0.1.0
 description:
-  - Creates, changes or removes the NAD that gives KubeVirt's pods an interface on the migration network, by the bridge
-    CNI plugin and addresses from whereabouts.
+  - Creates, changes or removes the NAD that gives KubeVirt's pods an interface on the migration network, by the CNI
+    plugin of O(kind) and addresses from whereabouts.
   - All clusters of a fleet share one O(range). Every cluster has a slot in it, and with it a slice of addresses that
     nobody else gives out. A slice depends on O(range), O(max_clusters), O(weights) and O(slot) alone, so that adding
     a cluster moves nobody.
@@ -24,6 +24,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.nad_kinds
 options:
   name:
     description:
@@ -43,18 +44,11 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  bridge:
-    description:
-      - The bridge on the nodes. This or O(vni) is required with O(state=present).
-    type: str
-  vni:
-    description:
-      - Number of the L2VNI whose bridge, C(br-hs-) followed by the number, is to be used.
-    type: int
   mtu:
     description:
       - MTU of the interface in bytes, the same on all clusters; at least 1280 with an IPv6 range.
       - Too large a value lets connections open and every copy stall, because larger frames are dropped in silence.
+      - With O(kind=sriov) it is only checked; the policy of the device plugin sets it on the cards.
       - Required with O(state=present).
     type: int
   underlay_mtu:
@@ -164,6 +158,30 @@ EXAMPLES = r"""
     cluster_name: cluster-a
     name: migration-evpn
     state: absent
+
+- name: VLAN 100 on a bridge that all nodes have, for clusters without an overlay
+  livemigration.kubevirt.migration_nad:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration-vlan
+    bridge: br1
+    vlan: 100
+    mtu: 9000
+    range: 10.77.0.0/24
+    slot: 0
+    max_clusters: 2
+
+- name: Directly on an interface of the nodes
+  livemigration.kubevirt.migration_nad:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration-macvlan
+    kind: macvlan
+    master: eth1.101
+    mtu: 9000
+    range: 10.77.1.0/24
+    slot: 0
+    max_clusters: 2
 """
 
 RETURN = r"""
@@ -184,7 +202,11 @@ migration_nad:
   contains:
     name: {description: Name of the NAD., type: str, returned: always, sample: migration-evpn}
     namespace: {description: Its namespace., type: str, returned: always, sample: kubevirt}
+    kind: {description: CNI plugin., type: str, returned: always, sample: bridge}
     bridge: {description: Bridge on the nodes., type: str, returned: always, sample: br-hs-666}
+    master: {description: Interface of the nodes., type: str, returned: always, sample: eth1.100}
+    vlan: {description: Number of the tag., type: int, returned: always, sample: 100}
+    resource_name: {description: Resource of the nodes., type: str, returned: always, sample: openshift.io/migration}
     mtu: {description: MTU in bytes., type: int, returned: always, sample: 1400}
     range: {description: Range of the fleet., type: str, returned: always, sample: 192.170.10.0/24}
     slice:

@@ -37,6 +37,8 @@ ORDER = (
     ("kubevirt_migrations", 2),
     ("kubevirt_migrations", 3),
     ("migration_nad", 1),
+    ("migration_nad", 2),
+    ("migration_nad", 3),
     ("l2vni", 1),
     ("migration_trust", 1),
 )

@@ -29,6 +29,10 @@ class Settings:
     """Which L2VNI API shape OpenPERouter has: A (v0.0.5), B (v0.2.0), B1 (v0.1.0) or C (after v0.2.0)."""
     cni: bool = True
     """multus and whereabouts are installed."""
+    node_interfaces: str = "eth0:1500,eth1:9000"
+    """The interfaces every node has from the start, NAME:MTU, an Open vSwitch bridge as NAME:MTU:ovs-bridge."""
+    device_plugin: str = ""
+    """What a device plugin offers on every node, RESOURCE=NUMBER; with it the network resources injector is there."""
     pod_cidr: str = ""
     """Pod network; empty: 10.<64 + number of the site>.0.0/16."""
     service_cidr: str = "10.96.0.0/16"

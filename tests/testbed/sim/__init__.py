@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from ..controller import Controller
 from ..site import Site
-from . import kubevirt_admission, kubevirt_install, node, openperouter, storage, virt_api
+from . import device_plugin, kubevirt_admission, kubevirt_install, node, openperouter, storage, virt_api
 from .handler_migration_source import HandlerMigrationSource
 from .handler_migration_target import HandlerMigrationTarget
 from .handler_node import HandlerNode
@@ -50,6 +50,7 @@ SIMULATORS: list[type[Controller]] = [
 INSTALLERS: list[Installer] = [
     openperouter.install,
     node.install,
+    device_plugin.install,
     kubevirt_admission.install,
     virt_api.install,
     storage.install,

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Attach a pod to its further networks and detach it: multus with the bridge plugin and whereabouts."""
+"""Attach a pod to its further networks and detach it: multus with whereabouts and the plugins of its node."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ..faults import Faults, register
@@ -14,6 +15,7 @@ from ..resources import Object
 from . import whereabouts
 from .ip_pool import IpPools
 from .multus import REQUEST, STATUS, MultusError, Request, plugin, reported, requests, status_entry
+from .node_network import NodeNetwork
 from .whereabouts import Ipam, WhereaboutsError
 
 EXHAUSTED = register(
@@ -21,16 +23,15 @@ EXHAUSTED = register(
 )
 
 NADS = "network-attachment-definitions"
-_KERNEL_MTU = 1500
-_TYPES = ("bridge", "cnv-bridge", "macvlan", "ipvlan", "host-device", "ovs", "sriov", "tap", "ptp")
 
 
 class Cni:
     """The plugins of all nodes of one cluster."""
 
-    def __init__(self, api: Api, faults: Faults) -> None:
+    def __init__(self, api: Api, faults: Faults, node: Callable[[str], NodeNetwork]) -> None:
         self._api = api
         self._faults = faults
+        self._node = node
         self._pools = IpPools(api)
 
     async def attach(self, pod: Object) -> list[Object]:
@@ -80,7 +81,7 @@ class Cni:
         return nad
 
     async def _add(self, request: Request, config: Object, pod: Object) -> Object:
-        check_bridge(config)
+        mtu = self._node(pod["spec"]["nodeName"]).attach(config, pod)
         ipam = config.get("ipam") or {}
         ips: list[str] = []
         if ipam.get("type") == "whereabouts":
@@ -91,7 +92,7 @@ class Cni:
         elif ipam.get("type"):
             ips = list(request.ips) or _static(ipam)
         mac = request.mac or hardware_address(f"{pod['metadata']['uid']} {request.interface}")
-        return status_entry(request, ips, mac, int(config.get("mtu") or _KERNEL_MTU), _gateways(ipam))
+        return status_entry(request, ips, mac, mtu, _gateways(ipam))
 
     async def _allocate(self, ipam: Ipam, request: Request, pod: Object) -> list[str]:
         for each in ipam.ranges:
@@ -106,20 +107,6 @@ class Cni:
             if (config.get("ipam") or {}).get("type") == "whereabouts":
                 ipam = whereabouts.read(config["ipam"])
                 await self._pools.release(ipam, podref=_podref(pod), ifname=request.interface)
-
-
-def check_bridge(config: Object) -> None:
-    """What the plugins refuse; a missing bridge is none of it, they make one."""
-    kind = config["type"]
-    if kind not in _TYPES:
-        raise MultusError(f'failed to find plugin "{kind}" in path [/opt/cni/bin]')
-    if kind != "bridge":
-        return
-    if config.get("disableContainerInterface") and (config.get("ipam") or {}).get("type"):
-        raise MultusError("cannot use IPAM when DisableContainerInterface flag is set")
-    vlan = config.get("vlan") or 0
-    if not isinstance(vlan, int) or not 0 <= vlan <= 4094:
-        raise MultusError(f"invalid VLAN ID {vlan} (must be between 0 and 4094)")
 
 
 def annotation(eth0: Object, further: list[Object]) -> dict[str, str]:

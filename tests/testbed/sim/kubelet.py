@@ -18,7 +18,7 @@ from ..faults import register
 from ..kube import ApiError
 from ..resources import Object
 from ..site import Site
-from . import pod_mounts, pod_status
+from . import node_network, pod_mounts, pod_status
 from .cni import Cni, annotation, hardware_address
 from .events import EventRecorder
 from .handler_start import panics
@@ -39,7 +39,7 @@ class Kubelet(Controller):
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._cni = Cni(site.api("multus"), site.faults)
+        self._cni = Cni(site.api("multus"), site.faults, lambda node: node_network.on(site, node))
         self._events = EventRecorder(site, "kubelet")
         self._addresses = PodAddresses()
         self._known: dict[str, Object] = {}  # last state of each bound pod, for what must be done after it

@@ -14,6 +14,7 @@ from ..faults import register
 from ..kube import Conflict
 from ..resources import Object
 from ..site import Site
+from .device_plugin import offered
 
 DOWN = register(
     "node-down", "a node is dead: its kubelet, virt-handler and guests stop at once", node="name of the node"
@@ -102,6 +103,7 @@ def _node(site: Site, number: int, name: str) -> Object:
         (CONTROL_PLANE if number == 0 else WORKER): "",
     }
     pods = list(_subnets(site.pod_cidr))
+    capacity = {**_CAPACITY, **offered(site)}
     addresses = [
         {"type": "InternalIP", "address": f"172.{18 + site.index}.0.{number + 2}"},
         {"type": "Hostname", "address": name},
@@ -110,8 +112,8 @@ def _node(site: Site, number: int, name: str) -> Object:
         "metadata": {"name": name, "labels": labels},
         "spec": {"podCIDR": pods[number], "podCIDRs": [pods[number]], "providerID": f"testbed://{name}"},
         "status": {
-            "capacity": _CAPACITY,
-            "allocatable": _CAPACITY,
+            "capacity": capacity,
+            "allocatable": capacity,
             "addresses": addresses,
             "conditions": _conditions(site.now()),
             "nodeInfo": _NODE_INFO,

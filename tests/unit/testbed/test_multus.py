@@ -61,19 +61,6 @@ def test_no_plugin(config: str) -> None:
         multus.plugin(nad(config))
 
 
-@pytest.mark.parametrize(
-    ("config", "text"),
-    [
-        ({"type": "no-such-plugin"}, 'failed to find plugin "no-such-plugin"'),
-        ({"type": "bridge", "disableContainerInterface": True, "ipam": {"type": "static"}}, "cannot use IPAM"),
-        ({"type": "bridge", "vlan": 4095}, "invalid VLAN ID 4095"),
-    ],
-)
-def test_what_the_bridge_plugin_refuses(config: dict[str, Any], text: str) -> None:
-    with pytest.raises(MultusError, match=text):
-        cni.check_bridge(config)
-
-
 def test_what_is_written_is_read_again() -> None:
     entry = multus.status_entry(Request("ns", "net", "migration0"), ["10.0.0.1"], "02:00:00:00:00:01", 1400)
     marks = cni.annotation(multus.default_entry(["10.64.0.1"], "02:00:00:00:00:02"), [entry])
