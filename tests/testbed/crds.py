@@ -30,9 +30,13 @@ def load(directory: Path) -> list[Object]:
 
 
 def directories(site: Site) -> list[Path]:
-    """Where the kinds of a site are: those of everybody, and OpenPERouter's in the site's shape."""
-    shape = DIRECTORY / f"openperouter-{site.settings.l2vni_shape.lower()}"
-    return [DIRECTORY, shape] if site.settings.openperouter else [DIRECTORY]
+    """Where the kinds of a site are: those of everybody, OpenPERouter's in the site's shape, Harvester's own."""
+    found = [DIRECTORY]
+    if site.settings.openperouter:
+        found.append(DIRECTORY / f"openperouter-{site.settings.l2vni_shape.lower()}")
+    if site.settings.harvester:
+        found.append(DIRECTORY / "harvester")
+    return found
 
 
 async def install(site: Site) -> None:

@@ -37,6 +37,7 @@ class Resource:
 _KUBEVIRT = "kubevirt.io"
 _RBAC = "rbac.authorization.k8s.io"
 _ADMISSION = "admissionregistration.k8s.io"
+_HARVESTER = "network.harvesterhci.io"
 _WHEREABOUTS = "whereabouts.cni.cncf.io"
 
 RESOURCES: dict[str, Resource] = {
@@ -99,6 +100,10 @@ RESOURCES: dict[str, Resource] = {
     "overlappingrangeipreservations": Resource(
         _WHEREABOUTS, "v1alpha1", "overlappingrangeipreservations", "OverlappingRangeIPReservation"
     ),
+    "settings": Resource("harvesterhci.io", "v1beta1", "settings", "Setting", namespaced=False),
+    "clusternetworks": Resource(_HARVESTER, "v1beta1", "clusternetworks", "ClusterNetwork", namespaced=False),
+    "vlanconfigs": Resource(_HARVESTER, "v1beta1", "vlanconfigs", "VlanConfig", namespaced=False),
+    "vlanstatuses": Resource(_HARVESTER, "v1beta1", "vlanstatuses", "VlanStatus", namespaced=False),
     "l2vnis": Resource("openpe.openperouter.github.io", "v1alpha1", "l2vnis", "L2VNI"),
     "l3vnis": Resource("openpe.openperouter.github.io", "v1alpha1", "l3vnis", "L3VNI"),
     "underlays": Resource("openpe.openperouter.github.io", "v1alpha1", "underlays", "Underlay"),

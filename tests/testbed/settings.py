@@ -21,8 +21,10 @@ class Settings:
     kubevirt: bool = True
     """KubeVirt is installed (False: the API server knows nothing of it)."""
     kubevirt_version: str = "v1.9.0"
-    kubevirt_namespace: str = "kubevirt"
-    """Where KubeVirt is installed."""
+    kubevirt_namespace: str = ""
+    """Where KubeVirt is installed; empty: kubevirt, on a Harvester cluster harvester-system."""
+    harvester: str = ""
+    """The release of Harvester that this cluster is (v1.6.0 to v1.9.0); empty: none."""
     openperouter: bool = True
     """OpenPERouter is installed."""
     l2vni_shape: str = "A"

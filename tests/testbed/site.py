@@ -83,7 +83,7 @@ class Site:
     @property
     def kubevirt_namespace(self) -> str:
         """Where KubeVirt is installed."""
-        return self.settings.kubevirt_namespace
+        return self.settings.kubevirt_namespace or ("harvester-system" if self.settings.harvester else "kubevirt")
 
     def user_name(self, identity: str) -> str:
         """The user name an identity has in the cluster: that of a service account, or its own."""

@@ -48,6 +48,10 @@ def denied(message: str, *, code: int = 400, reason: str = "BadRequest", causes:
     return Verdict(False, message, code, reason, causes)
 
 
+class Crash(Exception):
+    """Raised by a handler that stands for one that dies: the caller gets no answer."""
+
+
 Admit = Callable[[Object], Awaitable[Verdict]]
 """From the request of an AdmissionReview (operation, object, oldObject, dryRun, userInfo, ...) to a verdict."""
 
@@ -88,10 +92,8 @@ class WebhookServer:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self._faults.take(DOWN, path=request.path) is not None:
-            # The connection ends without an answer, as with a webhook pod that just died.
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response(status=503)
+            # As with a webhook pod that just died.
+            return _cut(request)
         if (slow := self._faults.take(SLOW, path=request.path)) is not None:
             await asyncio.sleep(float(slow.get("seconds", 1)))
         admit = self._admit.get(request.path)
@@ -100,11 +102,20 @@ class WebhookServer:
         review = await request.json()
         try:
             verdict = await admit(review["request"])
+        except Crash:
+            return _cut(request)
         except Exception as error:
             # A bug of the simulator: the API server shows the text to its caller, the log has the rest.
             traceback.print_exc()
             return web.Response(status=500, text=f"{type(error).__name__}: {error}")
         return web.json_response(_answer(review, verdict))
+
+
+def _cut(request: web.Request) -> web.StreamResponse:
+    """The connection ends without an answer."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=503)
 
 
 def _answer(review: Object, verdict: Verdict) -> Object:

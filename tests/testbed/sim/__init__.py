@@ -12,11 +12,23 @@ from collections.abc import Awaitable, Callable
 
 from ..controller import Controller
 from ..site import Site
-from . import device_plugin, kubevirt_admission, kubevirt_install, node, openperouter, storage, virt_api
+from . import (
+    device_plugin,
+    harvester_install,
+    kubevirt_admission,
+    kubevirt_install,
+    node,
+    openperouter,
+    storage,
+    virt_api,
+)
 from .handler_migration_source import HandlerMigrationSource
 from .handler_migration_target import HandlerMigrationTarget
 from .handler_node import HandlerNode
 from .handler_vmi import HandlerVmi
+from .harvester_limits import KubevirtMigration
+from .harvester_network import ClusterNetworks, NadLabels
+from .harvester_setting import VmMigrationNetwork
 from .kubelet import Kubelet
 from .node import NodeHeartbeat
 from .storage import Cdi, Provisioner
@@ -46,6 +58,10 @@ SIMULATORS: list[type[Controller]] = [
     HandlerMigrationTarget,
     openperouter.Nodemarker,
     openperouter.NodeAgent,
+    VmMigrationNetwork,
+    KubevirtMigration,
+    ClusterNetworks,
+    NadLabels,
 ]
 INSTALLERS: list[Installer] = [
     openperouter.install,
@@ -55,6 +71,7 @@ INSTALLERS: list[Installer] = [
     virt_api.install,
     storage.install,
     kubevirt_install.install,
+    harvester_install.install,
 ]
 
 

@@ -24,7 +24,7 @@ async def install(site: Site) -> None:
         await _create(site, "serviceaccounts", {"metadata": meta})
     await _create(site, "priorityclasses", _priority_class())
     await _create(site, "deployments", manifest("virt-operator", namespace, site.settings.kubevirt_version))
-    await _create(site, "kubevirts", _kubevirt(namespace))
+    await _create(site, "kubevirts", _kubevirt(site))
 
 
 async def _create(site: Site, key: str, obj: Object) -> None:
@@ -43,14 +43,22 @@ def _priority_class() -> Object:
     }
 
 
-def _kubevirt(namespace: str) -> Object:
-    developer = {"featureGates": [], "useEmulation": True}
-    return {
-        "metadata": {"name": "kubevirt", "namespace": namespace},
-        "spec": {"configuration": {"developerConfiguration": developer}},
-    }
+def _kubevirt(site: Site) -> Object:
+    gates = list(_HARVESTER_GATES) if site.settings.harvester else []
+    meta: Object = {"name": "kubevirt", "namespace": site.kubevirt_namespace}
+    spec: Object = {"configuration": {"developerConfiguration": {"featureGates": gates, "useEmulation": True}}}
+    if site.settings.harvester:
+        meta |= {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": _HARVESTER_RELEASE}
+        spec["workloadUpdateStrategy"] = {"workloadUpdateMethods": ["LiveMigrate"]}
+    return {"metadata": meta, "spec": spec}
 
 
+# Harvester's chart writes the CR, the list of gates included.
+_HARVESTER_GATES = ("LiveMigration", "HotplugVolumes", "HostDevices", "GPU", "CPUManager", "ExpandDisks")
+_HARVESTER_RELEASE = {
+    "meta.helm.sh/release-name": "harvester",
+    "meta.helm.sh/release-namespace": "harvester-system",
+}
 _NAMESPACE_LABELS = {
     "kubevirt.io": "",
     "pod-security.kubernetes.io/enforce": "privileged",
