@@ -19,6 +19,8 @@ CACHE = Path(os.environ["LIVEMIGRATION_CACHE"])
 HERE = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"], "ansible_collections", "livemigration", "kubevirt")
 
 PYTEST = "python -m pytest -q -p no:cacheprovider"
+# A file stays with one worker, and so does the bed that its tests share.
+WORKERS = "-n auto --dist loadfile --no-loadscope-reorder"
 COVERAGE = "--cov --cov-report=term --no-cov-on-fail"
 
 
@@ -47,7 +49,7 @@ STEPS = (
     Step("artifact", "artifact", "python scripts/artifact.py"),
     Step("sanity", "sanity", "python scripts/sanity.py"),
     Step("testbed", "test bed", "python -m testbed build"),
-    Step("integration", "integration", f"{PYTEST} tests/integration tests/conformance"),
+    Step("integration", "integration", f"{PYTEST} {WORKERS} tests/integration tests/conformance"),
     Step("molecule", "molecule", "molecule test --all"),
 )
 

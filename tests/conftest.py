@@ -15,9 +15,19 @@ import pytest
 if TYPE_CHECKING:
     from testbed.testing import TestBed
 
+_MOST_WORKERS = 4
+"""The beds of a worker take up to 4 GB."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "simulated: needs what only the test bed can do (faults, logs, its own rules)")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Every worker has a bed of its own; clusters that are there already are one worker's alone."""
+    given = os.environ.get("TESTBED_KUBECONFIGS") or os.environ.get("TESTBED_NAME")
+    return 0 if given else min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

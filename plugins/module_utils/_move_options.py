@@ -36,7 +36,6 @@ def options() -> ArgumentSpec:
         {
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "required": True},
-            "target_name": {"type": "str"},
             "target_namespace": {"type": "str"},
             "state": {"type": "str", "choices": ["migrated", "prepared", "absent"], "default": "migrated"},
             "range": {"type": "str"},

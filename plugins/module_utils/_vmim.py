@@ -24,11 +24,7 @@ def work(job: Job) -> Result:
     wanted, patient, journal = wish(params), patience(params), Journal(job.clock.now())
     lookout = Lookout(
         Place(job.clusters["source"], params["namespace"], params["name"]),
-        Place(
-            job.clusters["target"],
-            params.get("target_namespace") or params["namespace"],
-            params.get("target_name") or params["name"],
-        ),
+        Place(job.clusters["target"], params.get("target_namespace") or params["namespace"], params["name"]),
     )
     if not job.check_mode:
         return _result(job, Move(job, lookout, wanted, patient, journal).run(), journal)

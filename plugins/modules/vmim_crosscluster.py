@@ -26,18 +26,13 @@ description:
     written on the other one either.
 options:
   name:
-    description: Name of the VM on the source cluster.
+    description: Name of the VM, on both clusters.
     type: str
     required: true
   namespace:
     description: Namespace of the VM on the source cluster.
     type: str
     required: true
-  target_name:
-    description:
-      - Name of the receiver VM.
-      - Defaults to O(name).
-    type: str
   target_namespace:
     description:
       - Namespace of the receiver VM.
