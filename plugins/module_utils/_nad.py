@@ -10,18 +10,21 @@ from typing import Any
 
 from . import _nad_capacity as capacity
 from . import _nad_config as cni
+from . import _nad_family as family
 from . import _nad_kinds as kinds
 from . import _nad_overlaps as overlaps
 from . import _nad_pool as pool
-from . import _nad_users as users
+from . import _nad_removal as removal
 from . import _whereabouts as whereabouts
 from ._checks import refuse
 from ._cluster import Cluster, Object, namespaced_name
-from ._errors import Busy, MigrationError, Missing
+from ._errors import MigrationError, Missing
 from ._job import Job, Result
 from ._nad_config import Wanted
+from ._nad_family import Choice, Family
 from ._nad_options import wanted_of
-from ._plan import Plan, create, merge, plan_of, remove
+from ._nad_users import User
+from ._plan import Plan, create, merge, plan_of
 from ._resources import NAD, NAMESPACE
 from ._whereabouts import Allocation, Network
 
@@ -30,17 +33,17 @@ from ._whereabouts import Allocation, Network
 class Seen:
     """What was found on the cluster.
 
-    :param mine: the NAD of the wanted name and namespace.
-    :param config: its parsed configuration.
-    :param others: every NAD of the cluster.
+    :param family: the NADs of the network and, where it matters, who uses them.
+    :param choice: the one of them that is to be the network.
+    :param others: every NAD of the cluster that is not of the family.
     :param given: the allocations of the range's pool, ``None`` where they cannot be read.
     :param networks: other networks of the cluster with what they are.
     :param closed: kinds that might name more of them and may not be read.
     """
 
     cluster: Cluster
-    mine: Object | None = None
-    config: Object | None = None
+    family: Family
+    choice: Choice
     others: tuple[Object, ...] = ()
     given: tuple[Allocation, ...] | None = ()
     networks: tuple[tuple[str, Network], ...] = ()
@@ -50,15 +53,18 @@ class Seen:
 def observe(cluster: Cluster, wanted: Wanted) -> Seen:
     """Read everything the decision needs. :raises Missing: without Multus."""
     attachments = _attachments(cluster)
-    mine = next((item for item in attachments if namespaced_name(item) == f"{wanted.namespace}/{wanted.name}"), None)
-    config = cni.parse(mine, wanted.link.kind) if mine else None
-    given = pool.allocations(cluster, pool_of(wanted, config))
+    seen = family.observe(cluster, wanted.name, wanted.namespace, attachments)
+    if family.fitting(wanted, seen) is None:
+        # Only a change concerns those who use the network; all pods of a cluster are many.
+        seen = family.with_users(cluster, seen)
+    choice = family.choose(wanted, seen)
+    given = pool.allocations(cluster, pool_of(wanted, choice.before))
     networks, closed = overlaps.observe(cluster, wanted.link.bridge)
     return Seen(
         cluster,
-        mine,
-        config,
-        tuple(attachments),
+        seen,
+        choice,
+        tuple(item for item in attachments if item not in seen.members.values()),
         None if given is None else tuple(given),
         tuple(networks),
         tuple(closed),
@@ -81,39 +87,52 @@ def pool_of(wanted: Wanted, config: Object | None) -> str:
 
 def plan(wanted: Wanted, seen: Seen) -> Plan:
     """Decide what to write. :raises BadInput: for what would break the network, here or on another cluster."""
-    cluster = seen.cluster
-    findings = cni.poison(seen.config, wanted, cluster.name) if seen.config else []
-    findings += pool.rivals(wanted, seen.config or {}, cluster.name, list(seen.others))
+    cluster, choice = seen.cluster, seen.choice
+    findings = cni.poison(choice.before, wanted, cluster.name) if choice.before else []
+    findings += pool.rivals(wanted, choice.before or {}, cluster.name, list(seen.others))
     findings += overlaps.check(wanted, (*seen.networks, *wanted.avoid), cluster.name)
     refuse(findings)
     warnings = _clashes(wanted, seen)
-    after = cni.desired(wanted, seen.config)
+    after = configuration(wanted, choice)
     text = cni.render(after)
     piece = wanted.slice.as_dict()
     why = f"{wanted.link}, mtu {wanted.mtu}, addresses {piece['first']} to {piece['last']}"
-    if seen.mine is None:
+    if choice.way == "create":
+        if seen.family.leading is not None:
+            why += f", beside {seen.family.leading}, whose pods keep what they have"
         body: Object = {
             "apiVersion": NAD.api_version,
             "kind": NAD.kind,
-            "metadata": {"name": wanted.name, "namespace": wanted.namespace},
+            "metadata": {
+                "name": choice.name,
+                "namespace": wanted.namespace,
+                "labels": {family.LABEL: wanted.name},
+            },
             "spec": {"config": text},
         }
         if wanted.link.annotations:
             body["metadata"]["annotations"] = wanted.link.annotations
         return plan_of([create(cluster, NAD, body, why)], warnings)
-    patch: Object = {} if cni.same(seen.config or {}, after) else {"spec": {"config": text}}
+    found = seen.family.members[choice.name]
+    patch: Object = {} if cni.same(choice.before or {}, after) else {"spec": {"config": text}}
+    # Guarded: what was judged is what is changed.
+    version = found["metadata"]["resourceVersion"]
+    patch["metadata"] = {"resourceVersion": version}
     if wanted.link.annotations:
-        patch["metadata"] = {"annotations": wanted.link.annotations}
-    return plan_of([merge(cluster, NAD, seen.mine, patch, why)], warnings)
+        patch["metadata"]["annotations"] = wanted.link.annotations
+    return plan_of([merge(cluster, NAD, found, patch, why)], warnings)
+
+
+def configuration(wanted: Wanted, choice: Choice) -> Object:
+    """The configuration of the chosen NAD, as it is to be."""
+    named = dataclasses.replace(wanted, name=choice.name)
+    if choice.way != "create" or choice.before is None:
+        return cni.desired(named, choice.before)
+    return cni.desired(named, choice.before | {"name": choice.name})
 
 
 def _clashes(wanted: Wanted, seen: Seen) -> list[str]:
-    others = {
-        namespaced_name(item): plugin
-        for item in seen.others
-        if namespaced_name(item) != f"{wanted.namespace}/{wanted.name}"
-        for plugin in cni.plugins(item)[:1]
-    }
+    others = {namespaced_name(item): plugin for item in seen.others for plugin in cni.plugins(item)[:1]}
     return [
         f"{seen.cluster.name}: {found}; the kernel gives an interface to one of both, so that the pods of only one of "
         "the networks start on a node."
@@ -123,9 +142,10 @@ def _clashes(wanted: Wanted, seen: Seen) -> list[str]:
 
 def changed_allocation(wanted: Wanted, seen: Seen) -> bool:
     """Whether pods that start from now on draw from other addresses than before."""
-    if seen.config is None:
+    before = seen.choice.before
+    if before is None:
         return False
-    return cni.allocatable(seen.config) != cni.allocatable(cni.desired(wanted, seen.config))
+    return cni.allocatable(before) != cni.allocatable(configuration(wanted, seen.choice))
 
 
 def outside(wanted: Wanted, seen: Seen) -> list[dict[str, str]] | None:
@@ -142,7 +162,12 @@ def work(job: Job) -> Result:
     """The whole work of the module."""
     params = job.params
     try:
-        return _absent(job) if params["state"] == "absent" else _present(job)
+        match params["state"]:
+            case "present":
+                return _present(job)
+            case "pruned":
+                return removal.pruned(job)
+        return removal.absent(job)
     except MigrationError as error:
         error.located(job.cluster.name, f"NetworkAttachmentDefinition {params['namespace']}/{params['name']}")
         raise
@@ -155,18 +180,17 @@ def _present(job: Job) -> Result:
     planned = plan(wanted, seen)
     needed = capacity.need(cluster, wanted.namespace, job.params["growth"], job.params["required_addresses"])
     capacity.check(wanted, needed, cluster.name)
-    if seen.mine is None and cluster.get(NAMESPACE, wanted.namespace) is None:
+    if planned.changed and seen.choice.way == "create" and cluster.get(NAMESPACE, wanted.namespace) is None:
         hint = "The NAD lives where KubeVirt is installed: install KubeVirt first, or correct namespace."
         raise Missing(f"namespace {wanted.namespace}", "no such namespace", hint=hint, reason="namespace_missing")
     if seen.closed:
         kinds = ", ".join(seen.closed)
         warnings.append(f"the range was not compared with networks that {kinds} name, which may not be read.")
     strays = outside(wanted, seen)
-    if strays:
+    stale = [user.title.removeprefix("pod ") for user in _stale(seen)]
+    if strays and not stale:
         names = ", ".join(f"{each['address']} ({each['pod']})" for each in strays)
         warnings.append(f"addresses outside of the slice are in use until their pods are restarted: {names}.")
-    # A NAD is read when a pod starts; those that run keep what they have.
-    stale = users.pods(cluster, wanted.name, wanted.namespace) if planned.changed and seen.mine else []
     job.apply(planned)
     return job.finish(
         planned,
@@ -182,10 +206,17 @@ def _present(job: Job) -> Result:
     )
 
 
+def _stale(seen: Seen) -> list[User]:
+    """The pods of the NADs that another one takes the place of: they keep what they have until they are restarted."""
+    names = family.superseded(seen.family, seen.choice.name)
+    return [user for name in names for user in seen.family.users_of(name)]
+
+
 def _facts(wanted: Wanted, seen: Seen) -> dict[str, Any]:
     return {
-        "name": wanted.name,
+        "name": seen.choice.name,
         "namespace": wanted.namespace,
+        "superseded": family.superseded(seen.family, seen.choice.name),
         "kind": wanted.link.kind,
         "bridge": wanted.link.bridge or None,
         "master": wanted.link.master or None,
@@ -194,58 +225,6 @@ def _facts(wanted: Wanted, seen: Seen) -> dict[str, Any]:
         "mtu": wanted.mtu,
         "range": str(wanted.slice.network),
         "slice": wanted.slice.as_dict(),
-        "pool": pool_of(wanted, seen.config),
-        "config": cni.desired(wanted, seen.config),
+        "pool": pool_of(wanted, seen.choice.before),
+        "config": configuration(wanted, seen.choice),
     }
-
-
-_NOTHING: dict[str, Any] = {
-    "kind": None,
-    "bridge": None,
-    "master": None,
-    "vlan": None,
-    "resource_name": None,
-    "mtu": None,
-    "range": None,
-    "slice": None,
-    "pool": None,
-    "config": None,
-    "changed_allocation": False,
-    "out_of_slice": None,
-    "capacity": None,
-    "migration_pods_restart_required": False,
-    "pods": [],
-}
-
-
-def _absent(job: Job) -> Result:
-    cluster, name, namespace = job.cluster, job.params["name"], job.params["namespace"]
-    nothing = {"name": name, "namespace": namespace, **_NOTHING}
-    try:
-        mine = cluster.get(NAD, name, namespace)
-    except Missing:
-        # Without Multus there is no NAD either.
-        mine = None
-    if mine is None:
-        return job.finish(Plan(), migration_nad=nothing)
-    warnings = _refuse_use(job, name, namespace)
-    planned = plan_of([remove(cluster, NAD, mine, "the migration network is no longer wanted")], warnings)
-    job.apply(planned)
-    return job.finish(planned, migration_nad=nothing)
-
-
-def _refuse_use(job: Job, name: str, namespace: str) -> list[str]:
-    """Refuse while the NAD is in use; in check mode only warn, an earlier task may have ended that by then."""
-    owners = [f"KubeVirt {each}" for each in users.namers(job.cluster, name, namespace)]
-    owners += [f"pod {each}" for each in users.pods(job.cluster, name, namespace)]
-    if not owners:
-        return []
-    if job.check_mode:
-        return [f"{job.cluster.name}: the NAD can go only once nobody uses it; now these do: {', '.join(owners)}."]
-    raise Busy(
-        "nobody to use the NAD",
-        ", ".join(owners),
-        hint="Take the network out of KubeVirt's settings and let its pods restart first: without the NAD "
-        "whereabouts cannot free their addresses.",
-        reason="nad_in_use",
-    )

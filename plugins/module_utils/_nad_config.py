@@ -56,9 +56,10 @@ class Wanted:
         return f"NetworkAttachmentDefinition {self.namespace}/{self.name}"
 
 
-def parse(attachment: Object, kind: str) -> Object:
+def parse(attachment: Object, kind: str, *kinds: str) -> Object:
     """The configuration of an existing NAD.
 
+    :param kinds: other types than the wanted one that it may have.
     :raises Conflict: when it is none that this collection can have written or can continue.
     """
     text = (attachment.get("spec") or {}).get("config")
@@ -73,7 +74,7 @@ def parse(attachment: Object, kind: str) -> Object:
         raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
     plugin = main_plugin(config)
     ipam = plugin.get("ipam") or {}
-    if plugin.get("type") != kind or ipam.get("type") != "whereabouts":
+    if plugin.get("type") not in (kind, *kinds) or ipam.get("type") != "whereabouts":
         found = f"type {plugin.get('type')} with ipam {ipam.get('type')}"
         raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
     return config
@@ -134,6 +135,16 @@ def desired(wanted: Wanted, before: Object | None = None) -> Object:
 def same(one: Object, other: Object) -> bool:
     """Whether two configurations mean the same: the order of keys and of excludes means nothing."""
     return _normal(one) == _normal(other)
+
+
+def network_of(config: Object) -> Object:
+    """What a configuration gives its pods, however it is written: neither its name nor the style counts."""
+    config = _normal(config)
+    given = [[network, [[str(end) for end in span] for span in spans]] for network, spans in allocatable(config)]
+    ipam = main_plugin(config).get("ipam") or {}
+    for key in ("range", "ipRanges", *_BOUNDS) if given else _BOUNDS:
+        ipam.pop(key, None)
+    return {key: value for key, value in config.items() if key not in ("name", "cniVersion")} | {"given": given}
 
 
 def _normal(config: Object) -> Object:

@@ -23,7 +23,7 @@ SPEC = cluster_options().merge(
         {
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "default": "kubevirt"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "pruned", "absent"], "default": "present"},
             "kind": {"type": "str", "choices": [*KINDS], "default": "bridge"},
             "bridge": {"type": "str"},
             "vni": {"type": "int"},
@@ -47,6 +47,7 @@ SPEC = cluster_options().merge(
             "cni_version": {"type": "str", "default": "0.3.1"},
             "required_addresses": {"type": "int"},
             "growth": {"type": "int", "default": 0},
+            "wait_timeout": {"type": "int", "default": 400},
         },
         mutually_exclusive=(("bridge", "vni"), ("slot", "range_start"), ("slot", "range_end")),
         required_together=(("slot", "max_clusters"), ("range_start", "range_end")),

@@ -1,37 +1,116 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Who uses a NAD: the KubeVirt CRs that name it and the pods that have it or ask for it."""
+"""Who uses a NAD: the KubeVirt CRs that name it, the pods that have it or ask for it, the VMs that would."""
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import ipaddress
 import json
+from collections.abc import Iterable
+from typing import Any
 
 from ._cluster import Cluster, Object, namespaced_name
+from ._errors import Missing
+from ._kubevirt import HANDLER, SYNC_CONTROLLER
 from ._nad_capacity import kubevirts
-from ._resources import POD
+from ._resources import FINAL, POD, VM
+from ._whereabouts import Address
 
 _NETWORKS = "k8s.v1.cni.cncf.io/networks"
 _STATUS = "k8s.v1.cni.cncf.io/network-status"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class User:
+    """A pod or a VM with the NADs that it has or asks for.
+
+    :param title: as messages name it, ``pod default/vm-1``.
+    :param nads: the NADs as ``namespace/name``.
+    :param ours: whether KubeVirt made it for its own traffic: it leaves a NAD when KubeVirt does.
+    :param addresses: by NAD, what multus gave it.
+    :param mtus: by NAD, where multus says so.
+    """
+
+    title: str
+    nads: frozenset[str]
+    ours: bool = False
+    addresses: dict[str, tuple[Address, ...]] = dataclasses.field(default_factory=dict)
+    mtus: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+def read(cluster: Cluster, namespace: str) -> list[User]:
+    """Everybody on the cluster who uses any NAD; ``namespace`` is KubeVirt's own."""
+    found = [_of_pod(pod, namespace) for pod in _alive(cluster)]
+    # Without KubeVirt there are no VMs either.
+    with contextlib.suppress(Missing):
+        found += [_of_vm(vm) for vm in cluster.list(VM)]
+    return sorted((user for user in found if user.nads), key=lambda user: user.title)
+
+
+def of(users: Iterable[User], nad: str) -> list[User]:
+    """Those of one NAD (``namespace/name``)."""
+    return [user for user in users if nad in user.nads]
+
+
 def pods(cluster: Cluster, name: str, namespace: str) -> list[str]:
     """The pods (``namespace/name``) that have the network, or ask for it."""
-    return sorted(namespaced_name(pod) for pod in cluster.list(POD) if f"{namespace}/{name}" in networks_of(pod))
+    return sorted(namespaced_name(pod) for pod in _alive(cluster) if f"{namespace}/{name}" in networks_of(pod))
+
+
+def _alive(cluster: Cluster) -> list[Object]:
+    """The pods that have not ended: the kubelet has taken the networks of the others away already."""
+    return [pod for pod in cluster.list(POD) if (pod.get("status") or {}).get("phase") not in FINAL]
 
 
 def networks_of(pod: Object) -> set[str]:
     """The NADs of a pod as ``namespace/name``: those multus attached and those it was asked for."""
     metadata = pod["metadata"]
     annotations = metadata.get("annotations") or {}
-    return _attached(annotations.get(_STATUS)) | _asked(annotations.get(_NETWORKS), metadata.get("namespace", ""))
+    attached = {str(entry.get("name")) for entry in _status(annotations.get(_STATUS))}
+    return attached | _asked(annotations.get(_NETWORKS), metadata.get("namespace", ""))
 
 
-def _attached(text: str | None) -> set[str]:
+def _of_pod(pod: Object, namespace: str) -> User:
+    metadata = pod["metadata"]
+    component = (metadata.get("labels") or {}).get("kubevirt.io")
+    entries = _status((metadata.get("annotations") or {}).get(_STATUS))
+    return User(
+        f"pod {namespaced_name(pod)}",
+        frozenset(networks_of(pod)),
+        metadata.get("namespace") == namespace and component in (HANDLER, SYNC_CONTROLLER),
+        {str(entry.get("name")): _addresses(entry.get("ips") or []) for entry in entries},
+        {str(entry.get("name")): int(entry["mtu"]) for entry in entries if entry.get("mtu")},
+    )
+
+
+def _of_vm(vm: Object) -> User:
+    """A VM that does not run now asks for its networks at its next start."""
+    namespace = vm["metadata"].get("namespace", "")
+    template = ((vm.get("spec") or {}).get("template") or {}).get("spec") or {}
+    names = [(each.get("multus") or {}).get("networkName") for each in template.get("networks") or []]
+    asked = frozenset(name if "/" in name else f"{namespace}/{name}" for name in names if name)
+    return User(f"VirtualMachine {namespaced_name(vm)}", asked)
+
+
+def _addresses(texts: list[Any]) -> tuple[Address, ...]:
+    found = []
+    for text in texts:
+        try:
+            found.append(ipaddress.ip_address(str(text).partition("/")[0]))
+        except ValueError:
+            continue
+    return tuple(found)
+
+
+def _status(text: str | None) -> list[Object]:
     try:
-        return {str(entry.get("name")) for entry in json.loads(text or "[]")}
-    except (ValueError, AttributeError, TypeError):
-        return set()
+        entries = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
 
 
 def _asked(text: str | None, namespace: str) -> set[str]:
@@ -46,13 +125,13 @@ def _asked(text: str | None, namespace: str) -> set[str]:
     return {name if "/" in name else f"{namespace}/{name}" for name in names}
 
 
-def namers(cluster: Cluster, name: str, namespace: str) -> list[str]:
-    """The KubeVirt CRs that name the NAD as their migration network."""
-    found: list[str] = []
+def named(cluster: Cluster) -> dict[str, str]:
+    """The NADs (``namespace/name``) that KubeVirt CRs name as their migration network, each with its CR."""
+    found: dict[str, str] = {}
     for kubevirt in kubevirts(cluster):
         settings = ((kubevirt.get("spec") or {}).get("configuration") or {}).get("migrations") or {}
         network = str(settings.get("network") or "")
-        full = network if "/" in network else f"{kubevirt['metadata'].get('namespace')}/{network}"
-        if network and full == f"{namespace}/{name}":
-            found.append(namespaced_name(kubevirt))
+        if network:
+            full = network if "/" in network else f"{kubevirt['metadata'].get('namespace')}/{network}"
+            found[full] = f"KubeVirt {namespaced_name(kubevirt)}"
     return found

@@ -16,6 +16,7 @@ from . import _whereabouts as whereabouts
 from ._checks import Finding, errors
 from ._job import Job, Result
 from ._kubevirt_rollout import Seen
+from ._nad_family import belongs
 from ._network_info_checks import View, findings
 from ._network_info_nodes import without_handler
 from ._plan import Plan
@@ -37,7 +38,7 @@ def observe(job: Job) -> View:
     kubevirt = kv.find(cluster, params["namespace"], params["name"])
     namespace = kv.namespace_of(kubevirt)
     seen = rollout.read(cluster, namespace, kubevirt["metadata"]["name"])
-    wanted = params["network"] or kv.network(kubevirt)
+    wanted = _wanted(params["network"], kv.network(kubevirt))
     nad = cluster.get(NAD, wanted, namespace) if wanted else None
     return View(
         cluster=cluster.name,
@@ -49,6 +50,13 @@ def observe(job: Job) -> View:
         pod_names=frozenset(f"{namespace}/{pod['metadata']['name']}" for pod in cluster.list(POD, namespace)),
         bare_nodes=tuple(without_handler(cluster.list(NODE), seen)),
     )
+
+
+def _wanted(asked: str | None, found: str | None) -> str | None:
+    """The NAD to look at: KubeVirt's own, unless it is none of the network that was asked for."""
+    if asked and found and not belongs(found, asked):
+        return asked
+    return found or asked
 
 
 def slice_of(params: Mapping[str, Any]) -> tuple[Span, ...]:

@@ -19,16 +19,22 @@ description:
   - What whereabouts and the bridge plugin ignore in silence is refused aloud, such as bounds outside of the range.
   - Keys of an existing configuration that this module has no option for are kept, except those with which the
     network cannot work; these are named and refused.
-  - Running pods keep what they have; see RV(migration_nad.migration_pods_restart_required).
+  - What a NAD gives its pods is never edited while somebody uses it. A change of bridge, MTU, range or slice makes
+    a new NAD beside the old one, named after O(name) and a hash of what it gives. Point KubeVirt at
+    RV(migration_nad.name) with M(livemigration.kubevirt.kubevirt_migrations), then call this module with
+    O(state=pruned). A NAD of the plain name that somebody else made is taken over as it stands.
+  - A NAD that was removed under its pods is made again, under its name where they have what it gives.
 extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
   - livemigration.kubevirt.nad_kinds
+  - livemigration.kubevirt.nad_slice
 options:
   name:
     description:
-      - Name of the NAD, and of the network inside it; lower-case letters, digits and C(-), no dots.
+      - Name of the network, and of its first NAD; lower-case letters, digits and C(-), no dots.
+      - The NAD that is to be used is returned as RV(migration_nad.name).
     type: str
     required: true
   namespace:
@@ -39,10 +45,14 @@ options:
   state:
     description:
       - Whether the NAD is there.
-      - V(absent) is refused while a KubeVirt CR names it or a pod uses it; without the NAD whereabouts cannot free the
-        addresses of those pods.
+      - With V(pruned) the NADs of the network go that KubeVirt has left for another one of it. It needs none of the
+        options that describe the network.
+      - With V(absent) all NADs of the network go.
+      - Both are refused while a KubeVirt CR names one that is to go, or a pod or VM that is not KubeVirt's own uses it,
+        and wait until KubeVirt's own pods have left it; without the NAD whereabouts cannot free the addresses of
+        those pods.
     type: str
-    choices: [present, absent]
+    choices: [present, pruned, absent]
     default: present
   mtu:
     description:
@@ -62,59 +72,6 @@ options:
     type: str
     choices: [ipv4, ipv6]
     default: ipv4
-  range:
-    description:
-      - The range of the whole fleet in CIDR notation without host bits, such as V(192.168.100.0/24).
-      - Its prefix length is what every interface gets, so it must be the same on all clusters.
-      - Of an IPv6 range of V(/64) or larger only the lower half of the first V(/64) is given out.
-      - Required with O(state=present).
-    type: str
-  slot:
-    description:
-      - The number of this cluster in the fleet, from 0 to O(max_clusters) minus 1. It must never change.
-      - This or O(range_start) with O(range_end) is required with O(state=present).
-    type: int
-  max_clusters:
-    description:
-      - For how many clusters the range is divided. Changing it renumbers the fleet.
-      - Without O(weights) the slices are equal blocks, as many as the next power of two.
-    type: int
-  weights:
-    description:
-      - One weight for each of the O(max_clusters) slots, for slices in proportion, such as the numbers of nodes.
-    type: list
-    elements: int
-  range_start:
-    description:
-      - First address of this cluster, in place of O(slot).
-    type: str
-  range_end:
-    description:
-      - Last address of this cluster.
-    type: str
-  gateway:
-    description:
-      - Address of the range that a gateway has. It is kept free, which whereabouts does not do by itself.
-    type: str
-  reserved:
-    description:
-      - Further addresses or networks of the range that no pod may get.
-    type: list
-    elements: str
-  avoid:
-    description:
-      - Networks in CIDR notation that the range must not touch, where the cluster itself does not name them.
-      - Compared in any case are the addresses and pod networks of the nodes, the service networks, and the tunnel
-        endpoints, router ids and other L2VNIs of OpenPERouter.
-    type: list
-    elements: str
-  style:
-    description:
-      - How the slice is written down. Both styles give out the same addresses.
-      - V(bounds) sets C(range_start) and C(range_end), V(exclude) excludes the rest of the range.
-    type: str
-    choices: [bounds, exclude]
-    default: bounds
   cni_version:
     description:
       - Version of the CNI specification that the configuration names.
@@ -131,6 +88,12 @@ options:
       - Addresses to have in addition, for nodes to come.
     type: int
     default: 0
+  wait_timeout:
+    description:
+      - Seconds to wait with O(state=pruned) and O(state=absent) until KubeVirt's pods have left the NAD. A virt-handler
+        takes up to 330 s to stop.
+    type: int
+    default: 400
 seealso:
   - module: livemigration.kubevirt.l2vni
   - module: livemigration.kubevirt.kubevirt_migrations
@@ -151,6 +114,26 @@ EXAMPLES = r"""
     gateway: 192.170.10.1
     slot: 0
     max_clusters: 2
+
+- name: Another MTU, as a new NAD beside the old one
+  livemigration.kubevirt.migration_nad:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration-evpn
+    vni: 666
+    mtu: 1350
+    range: 192.170.10.0/24
+    gateway: 192.170.10.1
+    slot: 0
+    max_clusters: 2
+  register: changed_network
+
+- name: The NAD that KubeVirt has left
+  livemigration.kubevirt.migration_nad:
+    kubeconfig: "{{ kubeconfig }}"
+    cluster_name: cluster-a
+    name: migration-evpn
+    state: pruned
 
 - name: Remove it again
   livemigration.kubevirt.migration_nad:
@@ -200,8 +183,17 @@ migration_nad:
   returned: success
   type: dict
   contains:
-    name: {description: Name of the NAD., type: str, returned: always, sample: migration-evpn}
+    name:
+      description: Name of the NAD that KubeVirt is to use, O(name) or that with a hash.
+      returned: always
+      type: str
+      sample: migration-evpn
     namespace: {description: Its namespace., type: str, returned: always, sample: kubevirt}
+    superseded:
+      description: Other NADs of the network, which O(state=pruned) removes once KubeVirt has left them.
+      returned: always
+      type: list
+      elements: str
     kind: {description: CNI plugin., type: str, returned: always, sample: bridge}
     bridge: {description: Bridge on the nodes., type: str, returned: always, sample: br-hs-666}
     master: {description: Interface of the nodes., type: str, returned: always, sample: eth1.100}
@@ -249,7 +241,7 @@ migration_nad:
         needed: {description: The sum., type: int, returned: always}
         available: {description: Addresses of the slice., type: int, returned: always}
     migration_pods_restart_required:
-      description: Whether pods run with the NAD as it was before this change.
+      description: Whether pods use a NAD of the network that another one takes the place of.
       returned: always
       type: bool
     pods:
@@ -263,7 +255,7 @@ failure:
   type: dict
   contains:
     reason:
-      description: One word for programs, such as V(slice_too_small), V(slot_outside_plan) or V(nad_in_use).
+      description: One word for programs, such as V(slice_too_small), V(nad_shared) or V(nad_in_use).
       returned: always
       type: str
     wanted: {description: What should have been the case., type: str, returned: always}

@@ -35,7 +35,8 @@ options:
     type: str
   network:
     description:
-      - Name of the NetworkAttachmentDefinition that should be the migration network.
+      - Name of the NetworkAttachmentDefinition that should be the migration network. One that
+        M(livemigration.kubevirt.migration_nad) has made to take its place will do.
       - Defaults to the one that the KubeVirt CR names.
     type: str
   range:

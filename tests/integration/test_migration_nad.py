@@ -40,9 +40,14 @@ class Network:
         parsed: Object = json.loads(found["spec"]["config"])
         return parsed
 
-    def pod(self, name: str) -> str:
+    def pod(self, name: str, *, own: bool = False) -> str:
         """A pod on the network; the address it got."""
-        metadata = {"name": name, "namespace": self.namespace, "annotations": {"k8s.v1.cni.cncf.io/networks": "net"}}
+        metadata: Object = {
+            "name": name,
+            "namespace": self.namespace,
+            "annotations": {"k8s.v1.cni.cncf.io/networks": "net"},
+        }
+        metadata["labels"] = {"kubevirt.io": "virt-handler"} if own else {}
         container = {"name": "c", "image": "registry.k8s.io/pause"}
         self.cluster.client.create("pods", {"metadata": metadata, "spec": {"containers": [container]}})
         found = self.cluster.client.until(_attached, "pods", name, self.namespace)
@@ -62,8 +67,8 @@ def network(bed: TestBed, namespace: str) -> Iterator[Network]:
     index = next(number for number in range(256) if f"10.200.{number}.0-24" not in pools)
     network = Network(cluster, namespace, index)
     yield network
-    for name in ("net", "rival"):
-        network.cluster.client.delete(NADS, name, namespace)
+    for nad in network.cluster.client.list(NADS, namespace):
+        network.cluster.client.delete(NADS, nad["metadata"]["name"], namespace)
 
 
 def test_check_do_do_again_and_undo(network: Network) -> None:
@@ -96,14 +101,15 @@ def test_whereabouts_hands_out_addresses_of_the_slice(network: Network, style: s
     gateway = str(ipaddress.ip_network(network.range)[1])
     made = network.call(style=style, slot=slot, gateway=gateway)["migration_nad"]
     first = ipaddress.ip_address(made["slice"]["first"])
-    assert [network.pod("one"), network.pod("two")] == [str(first), str(first + 1)]
+    assert [network.pod("one", own=True), network.pod("two", own=True)] == [str(first), str(first + 1)]
     assert made["pool"] == f"{network.range.split('/')[0]}-24"
     # Another slot: those that run keep their addresses, and are told of.
     moved = network.call(style=style, slot=1 - slot, gateway=gateway)
+    assert moved["migration_nad"]["superseded"] == ["net"]
     assert moved["migration_nad"]["changed_allocation"]
     assert moved["migration_nad"]["migration_pods_restart_required"]
     assert [entry["address"] for entry in moved["migration_nad"]["out_of_slice"]] == [str(first), str(first + 1)]
-    network.call(style=style, slot=slot, gateway=gateway)["changed"]
+    assert network.call(style=style, slot=slot, gateway=gateway)["migration_nad"]["name"] == "net"
 
 
 def test_is_not_removed_while_a_pod_uses_it(network: Network) -> None:

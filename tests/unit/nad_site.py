@@ -24,6 +24,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources 
 )
 from unit.memory_cluster import MemoryCluster, Ticking, job
 
+OWN = ("virt-handler", "virt-synchronization-controller")
 DEFAULTS = {name: option.get("default") for name, option in SPEC.options.items()}
 DEMO: Object = {
     "name": "migration-evpn",
@@ -64,14 +65,32 @@ class Site(MemoryCluster):
         self.put(IP_POOL, body | {"spec": {"range": network, "allocations": given}})
 
     def pod(self, name: str, namespace: str = "kubevirt", **annotations: str) -> None:
-        """A pod with the annotations of multus."""
+        """A pod with the annotations of multus; KubeVirt's own are known by their names."""
+        component = next((each for each in OWN if name.startswith(each)), "")
         full = {f"k8s.v1.cni.cncf.io/{key.replace('_', '-')}": value for key, value in annotations.items()}
-        self.put(POD, {"metadata": {"name": name, "namespace": namespace, "annotations": full}})
+        metadata = {"name": name, "namespace": namespace, "annotations": full, "labels": {"kubevirt.io": component}}
+        self.put(POD, {"metadata": metadata})
 
     def kubevirt(self, network: str = "", **spec: Any) -> None:
         """The KubeVirt CR."""
         settings = {"configuration": {"migrations": {"network": network}}} if network else {}
         self.put(KUBEVIRT, {"metadata": {"name": "kubevirt", "namespace": "kubevirt"}, "spec": settings | spec})
+
+    def on(self, nad: str, *names: str, **entry: Any) -> None:
+        """Pods that multus has attached to a NAD."""
+        for index, name in enumerate(names):
+            status = {"name": f"kubevirt/{nad}", "interface": "migration0", "ips": [f"192.170.10.{2 + index}"]}
+            self.pod(name, networks=f"{nad}@migration0", network_status=json.dumps([status | entry]))
+
+    def gone(self, resource: Any, *names: str) -> None:
+        """Objects of KubeVirt's namespace that somebody removed."""
+        for name in names:
+            del self.objects[(resource.plural, "kubevirt", name)]
+
+    @property
+    def nads(self) -> list[str]:
+        """The names of all NADs of KubeVirt's namespace."""
+        return sorted(item["metadata"]["name"] for item in self.list(NAD, "kubevirt"))
 
     @property
     def config(self) -> Object:
@@ -92,6 +111,10 @@ def run(site: MemoryCluster, *, check_mode: bool = False, **options: Any) -> Obj
 
 def absent(site: MemoryCluster, *, check_mode: bool = False) -> Object:
     return run(site, check_mode=check_mode, state="absent")
+
+
+def pruned(site: MemoryCluster, *, check_mode: bool = False) -> Object:
+    return run(site, check_mode=check_mode, state="pruned")
 
 
 def refused(site: MemoryCluster, **options: Any) -> MigrationError:

@@ -115,7 +115,7 @@ def test_what_a_kind_cannot_do_is_refused_by_name(site: Site, options: Object, r
 
 
 def test_another_kind_under_the_name_is_somebody_elses_network(site: Site) -> None:
-    run(site, vni=None, kind="macvlan", master="eth1")
+    site.nad({"type": "macvlan", "master": "eth1", "ipam": {"type": "whereabouts"}})
     error = refused(site, vni=None, kind="ipvlan", master="eth1")
     assert (error.reason, error.found) == ("foreign_nad", "type macvlan with ipam whereabouts")
 
