@@ -25,6 +25,9 @@ FIRST_RELEASE = (1, 6, 0)
 """The first KubeVirt that moves VMs between clusters."""
 
 _BETA = (1, 10, 0)
+_LONGEST = 120
+"""How much of a condition's message a line of progress can take."""
+
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
 
@@ -197,8 +200,15 @@ def _why(kubevirt: Object) -> str:
     for kind, bad in (("Degraded", "True"), ("Progressing", "True"), ("Available", "False")):
         condition = found.get(kind, {})
         if condition.get("status") == bad and condition.get("message"):
-            return f": {condition['message']}"
+            return f": {_short(str(condition['message']))}"
     return ""
+
+
+def _short(message: str) -> str:
+    """A condition's message in a few words; virt-operator's own repeat versions and registries."""
+    if message.startswith(("Transitioning from", "Deploying version")):
+        return "its workloads are being rolled out"
+    return message if len(message) <= _LONGEST else f"{message[:_LONGEST]}…"
 
 
 def _meta(kubevirt: Object) -> Object:

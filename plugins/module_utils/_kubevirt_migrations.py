@@ -11,8 +11,9 @@ from typing import Any
 
 from . import _kubevirt as kv
 from . import _kubevirt_rollout as rollout
+from . import _quiet as quiet
 from ._cluster import Cluster, Object
-from ._errors import BadInput, Busy, Conflict, Missing, ServerTrouble, Unreachable
+from ._errors import BadInput, Conflict, Missing, ServerTrouble, Unreachable
 from ._job import Job, Result
 from ._kubevirt_settings import Wanted, differences, drops_peers, patch, validate, validate_for
 from ._plan import Plan, merge, merged, plan_of
@@ -22,6 +23,7 @@ from ._wait import Verdict
 _TRIES = 5
 """How often a write is computed anew, because somebody else wrote in between or it was not answered."""
 
+_HARM = "Every change renews KubeVirt's CA and may restart virt-handler; with allow_during_migrations they may be lost."
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 _FIXED = {6: (1, 6, 6), 7: (1, 7, 4), 8: (1, 8, 4)}
 """The first release of each minor version that has the fixes for races between the two sides."""
@@ -59,8 +61,10 @@ def write(job: Job, step: Wanted, kubevirt: Object) -> tuple[Plan, Object]:
         if change is None:
             return sent, kubevirt
         _refuse_foreign(job.cluster, kubevirt, differences(body))
-        _refuse_busy(job)
-        plan = plan_of([change])
+        warnings = quiet.require(
+            job, _HARM, seconds=job.params["wait_for_migrations"], allow=job.params["allow_during_migrations"]
+        )
+        plan = plan_of([change], warnings)
         try:
             return plan, job.apply(plan).get(change.ref) or merged(kubevirt, body)
         except (Conflict, Unreachable, ServerTrouble) as error:
@@ -128,19 +132,6 @@ def _refuse_foreign(cluster: Cluster, kubevirt: Object, fields: str) -> None:
     if owner is not None:
         wanted, found = f"a KubeVirt CR that we may edit ({fields})", f"it belongs to {owner.name}"
         raise Conflict(wanted, found, cluster.name, kv.title(kubevirt), owner.hint, f"owned_by_{owner.flavour}")
-
-
-def _refuse_busy(job: Job) -> None:
-    if job.params["allow_during_migrations"]:
-        return
-    open_ones = kv.unfinished_migrations(job.cluster)
-    if open_ones:
-        hint = (
-            "Every change renews KubeVirt's CA and may restart virt-handler. Let them end or cancel them, or set"
-            " allow_during_migrations."
-        )
-        found = ", ".join(open_ones)
-        raise Busy("no unfinished migration", found, job.cluster.name, "VirtualMachineInstanceMigration", hint)
 
 
 def _warnings(job: Job, wanted: Wanted, kubevirt: Object) -> list[str]:

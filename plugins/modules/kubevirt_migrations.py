@@ -88,6 +88,13 @@ options:
       - Whether to write while migrations are unfinished on the cluster. They may be lost.
     type: bool
     default: false
+  wait_for_migrations:
+    description:
+      - Seconds to wait, before something is written, until the migrations that are unfinished on the cluster have
+        ended. With V(0) the change is refused while there are any.
+      - They are looked for again right before each write.
+    type: int
+    default: 0
   wait_timeout:
     description:
       - Seconds to wait, as a whole, until the settings are in force everywhere. A virt-handler may take up to 330 s
@@ -249,6 +256,7 @@ MODULE = Module(
                 "decentralized": {"type": "bool"},
                 "reset": {"type": "list", "elements": "str", "choices": list(BY_OPTION)},
                 "allow_during_migrations": {"type": "bool", "default": False},
+                "wait_for_migrations": {"type": "int", "default": 0},
                 "wait_timeout": {"type": "int", "default": 900},
                 **{name: _option(setting.kind) for name, setting in BY_OPTION.items()},
             }

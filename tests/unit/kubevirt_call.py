@@ -15,15 +15,18 @@ GATE = "DecentralizedLiveMigration"
 ON = {"developerConfiguration": {"featureGates": ["Sidecar", GATE]}, "migrations": {"network": "migration-evpn"}}
 
 
+DEFAULTS: dict[str, Any] = dict.fromkeys(BY_OPTION) | {
+    "state": "present",
+    "namespace": None,
+    "name": None,
+    "decentralized": None,
+    "reset": None,
+    "allow_during_migrations": False,
+    "wait_for_migrations": 0,
+    "wait_timeout": 60,
+}
+
+
 def run(site: Site, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-    defaults = dict.fromkeys(BY_OPTION) | {
-        "state": "present",
-        "namespace": None,
-        "name": None,
-        "decentralized": None,
-        "reset": None,
-        "allow_during_migrations": False,
-        "wait_timeout": 60,
-    }
-    call = job({"cluster": site.cluster}, Ticking(site.step), defaults | params, check_mode=check_mode)
+    call = job({"cluster": site.cluster}, Ticking(site.step), DEFAULTS | params, check_mode=check_mode)
     return {"told": call.tell, **work.work(call)}
