@@ -7,7 +7,8 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that each stand for one field, in the order of ``SETTINGS`` in ``_kubevirt_settings``."""
+    """Options that each stand for one field, in the order of ``SETTINGS`` in ``_kubevirt_settings``, and the last
+    one that sees to another."""
 
     DOCUMENTATION = r"""
 options:
@@ -92,4 +93,11 @@ options:
       - With less than half of O(ca_duration) KubeVirt drops imported CAs of other clusters again.
       - KubeVirt's own default is a fifth of O(ca_duration).
     type: str
+  keep_peers:
+    description:
+      - Whether O(ca_renew_before) is raised to half of the life of the CA where it is lower, so that KubeVirt does not
+        drop the CAs of other clusters again.
+      - An explicit O(ca_renew_before) counts more. Deprecated fields of the rotation are left alone, with a warning.
+    type: bool
+    default: false
 """

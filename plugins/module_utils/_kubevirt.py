@@ -27,6 +27,13 @@ FIRST_RELEASE = (1, 6, 0)
 _BETA = (1, 10, 0)
 _LONGEST = 120
 """How much of a condition's message a line of progress can take."""
+_GITOPS = {
+    "argocd-controller": "Argo CD",
+    "argocd-application-controller": "Argo CD",
+    "kustomize-controller": "Flux",
+    "helm-controller": "Flux",
+}
+"""Who writes under which name, for tools that are told to leave no other mark."""
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -170,15 +177,16 @@ def owner(kubevirt: Object) -> Owner | None:
     return None
 
 
-def gitops(kubevirt: Object) -> str | None:
-    """The GitOps tool that applies the CR, when it left its mark."""
-    metadata = _meta(kubevirt)
+def gitops(body: Object) -> str | None:
+    """The GitOps tool that applies an object, when it left its mark."""
+    metadata = _meta(body)
     labels, annotations = _dict(metadata.get("labels")), _dict(metadata.get("annotations"))
     if "argocd.argoproj.io/tracking-id" in annotations or "argocd.argoproj.io/instance" in labels:
         return "Argo CD"
     if any(key.split("/")[0].endswith(".toolkit.fluxcd.io") for key in labels):
         return "Flux"
-    return None
+    managers = {str(each.get("manager")) for each in metadata.get("managedFields") or []}
+    return next((tool for manager, tool in _GITOPS.items() if manager in managers), None)
 
 
 def unfinished_migrations(cluster: Cluster) -> list[str]:

@@ -10,15 +10,17 @@ import re
 from typing import Any
 
 from . import _kubevirt as kv
+from . import _kubevirt_home as homes
 from . import _kubevirt_rollout as rollout
 from . import _quiet as quiet
-from ._cluster import Cluster, Object
+from ._cluster import Object
 from ._errors import BadInput, Conflict, Missing, ServerTrouble, Unreachable
 from ._job import Job, Result
-from ._kubevirt_settings import Wanted, differences, drops_peers, patch, validate, validate_for
+from ._kubevirt_home import Home
+from ._kubevirt_settings import Wanted, differences, drops_peers, validate
 from ._plan import Plan, merge, merged, plan_of
 from ._resources import KUBEVIRT, NAD
-from ._wait import Verdict
+from ._wait import Verdict, wait_for
 
 _TRIES = 5
 """How often a write is computed anew, because somebody else wrote in between or it was not answered."""
@@ -30,43 +32,49 @@ _FIXED = {6: (1, 6, 6), 7: (1, 7, 4), 8: (1, 8, 4)}
 
 
 def work(job: Job) -> Result:
-    """Bring the CR where it is wanted, step by step, each step in force everywhere before the next."""
+    """Bring the settings where they are wanted, step by step, each step in force everywhere before the next."""
     wanted, cluster = Wanted.of(job.params), job.cluster
     validate(wanted, cluster.name)
     kubevirt = kv.find(cluster, job.params["namespace"], job.params["name"])
-    done = Plan(warnings=(*_unverified_network(job, kubevirt, wanted), *_warnings(job, wanted, kubevirt)))
+    home = homes.find(cluster, kubevirt, job.params["flavour"])
+    if job.params["keep_peers"]:
+        wanted = homes.keeping_peers(wanted, home)
+    done = Plan(warnings=(*_unverified_network(job, kubevirt, wanted), *_warnings(job, wanted, home)))
     deadline = job.clock.now() + job.params["wait_timeout"]
     for step in wanted.steps():
-        plan, kubevirt = write(job, step, kubevirt)
+        plan, home = write(job, step, home)
         done += plan
-        verdict, kubevirt = _reach(job, kubevirt, deadline)
+        verdict, home = _reach(job, home, deadline)
     settled = verdict.done and not (job.check_mode and done.changed)
     if not settled and not done.changed:
-        done += Plan(warnings=(f"{cluster.name} {kv.title(kubevirt)} is not settled: {verdict.reason}",))
-    return job.finish(done, kubevirt_migrations=_result(kubevirt, settled))
+        done += Plan(warnings=(f"{cluster.name} {kv.title(home.kubevirt)} is not settled: {verdict.reason}",))
+    kubevirt = home.foreseen(wanted) if job.check_mode else home.kubevirt
+    return job.finish(done, kubevirt_migrations=_result(kubevirt, home, settled))
 
 
-def write(job: Job, step: Wanted, kubevirt: Object) -> tuple[Plan, Object]:
-    """Write what differs; the plan, and the CR as it is then (in check mode: as it would be).
+def write(job: Job, step: Wanted, home: Home) -> tuple[Plan, Home]:
+    """Write what differs; the plan, and the object as it is then (in check mode: as it would be).
 
-    The patch is valid for one version of the CR only. When somebody else was faster it is computed anew, so
+    The patch is valid for one version of the object only. When somebody else was faster it is computed anew, so
     that nobody's change is lost. An attempt without an answer may have been carried out: then nothing differs any
     more at the next one, and it counts. Worst case about 4 s of pauses.
     """
     tries, sent = 0, Plan()
     while True:
-        validate_for(step, kubevirt, job.cluster.name)
-        body = patch(step, kubevirt)
-        change = merge(job.cluster, KUBEVIRT, kubevirt, body, differences(body))
+        home.validate(step, job.cluster.name)
+        body = home.patch(step)
+        change = merge(job.cluster, home.resource, home.body, body, differences(body))
         if change is None:
-            return sent, kubevirt
-        _refuse_foreign(job.cluster, kubevirt, differences(body))
+            return sent, home
+        home.refuse_foreign(job.cluster.name, differences(body))
+        if not job.params["allow_gitops"]:
+            homes.refuse_gitops(home, job.cluster.name, differences(body))
         warnings = quiet.require(
             job, _HARM, seconds=job.params["wait_for_migrations"], allow=job.params["allow_during_migrations"]
         )
         plan = plan_of([change], warnings)
         try:
-            return plan, job.apply(plan).get(change.ref) or merged(kubevirt, body)
+            return plan, home.written(job.apply(plan).get(change.ref) or merged(home.body, body))
         except (Conflict, Unreachable, ServerTrouble) as error:
             tries += 1
             if tries == _TRIES:
@@ -74,17 +82,43 @@ def write(job: Job, step: Wanted, kubevirt: Object) -> tuple[Plan, Object]:
             if not isinstance(error, Conflict):
                 sent = plan
                 job.clock.sleep(1.0)
-            kubevirt = kv.find(job.cluster, kv.namespace_of(kubevirt), kubevirt["metadata"]["name"])
+            home = home.read(job.cluster)
 
 
-def _reach(job: Job, kubevirt: Object, deadline: float) -> tuple[Verdict, Object]:
+def _reach(job: Job, home: Home, deadline: float) -> tuple[Verdict, Home]:
     """Wait until the step is in force; check mode only looks."""
-    namespace, name = kv.namespace_of(kubevirt), kubevirt["metadata"]["name"]
+    namespace, name = kv.namespace_of(home.kubevirt), home.kubevirt["metadata"]["name"]
     if job.check_mode:
-        return rollout.verdict(rollout.read(job.cluster, namespace, name)), kubevirt
+        verdict = rollout.verdict(rollout.read(job.cluster, namespace, name))
+        return (verdict if home.carried().done else home.carried()), home
+    home = _carry(job, home, deadline)
     seconds = max(0.0, round(deadline - job.clock.now(), 1))
-    seen = rollout.wait(job.cluster, namespace, name, seconds=seconds, clock=job.clock, tell=job.tell)
-    return Verdict(True), seen.kubevirt
+    rollout.wait(job.cluster, namespace, name, seconds=seconds, clock=job.clock, tell=job.tell)
+    return Verdict(True), home.read(job.cluster)
+
+
+def _carry(job: Job, home: Home, deadline: float) -> Home:
+    """Wait until the owner of the KubeVirt CR has written it there; nothing to wait for where there is none."""
+    if home.carried().done:
+        return home
+    last = [home]
+
+    def look() -> Verdict:
+        last[0] = last[0].read(job.cluster)
+        return last[0].carried()
+
+    wait_for(
+        look,
+        seconds=max(0.0, round(deadline - job.clock.now(), 1)),
+        clock=job.clock,
+        tell=job.tell,
+        expected=f"the migration settings in {kv.title(home.kubevirt)}",
+        cluster=job.cluster.name,
+        object=home.title,
+        hint="Look at the conditions of this resource and at the log of hyperconverged-cluster-operator.",
+        pause=0.2,
+    )
+    return last[0]
 
 
 def _unverified_network(job: Job, kubevirt: Object, wanted: Wanted) -> list[str]:
@@ -127,32 +161,25 @@ def unusable(nad: Object) -> str:
     return ""
 
 
-def _refuse_foreign(cluster: Cluster, kubevirt: Object, fields: str) -> None:
-    owner = kv.owner(kubevirt)
-    if owner is not None:
-        wanted, found = f"a KubeVirt CR that we may edit ({fields})", f"it belongs to {owner.name}"
-        raise Conflict(wanted, found, cluster.name, kv.title(kubevirt), owner.hint, f"owned_by_{owner.flavour}")
-
-
-def _warnings(job: Job, wanted: Wanted, kubevirt: Object) -> list[str]:
-    name, warnings = job.cluster.name, []
+def _warnings(job: Job, wanted: Wanted, home: Home) -> list[str]:
+    name, warnings, kubevirt = job.cluster.name, [], home.kubevirt
     if job.params["allow_during_migrations"]:
         warnings.append(f"{name}: allow_during_migrations: running migrations may be lost by this change")
     for option, harm in _UNSAFE.items():
         if wanted.values.get(option):
             warnings.append(f"{name}: {option}: {harm}")
-    if wanted.gate is False and kv.gate_by_default(kubevirt):
+    if wanted.gate is False and home.resource == KUBEVIRT and kv.gate_by_default(kubevirt):
         warnings.append(f"{name} KubeVirt {kv.version_text(kubevirt)} has the gate on by default: it stays on")
-    tool = kv.gitops(kubevirt)
+    tool = homes.gitops(home) if job.params["allow_gitops"] else None
     if tool:
-        warnings.append(f"{name} {kv.title(kubevirt)} is applied by {tool}: make the change there too")
+        warnings.append(f"{name} {home.title} is applied by {tool}, which may undo this: make the change there too")
     version = kv.version(kubevirt)
     if version and version[0] == 1 and version < _FIXED.get(version[1], version):
         fixed = ".".join(map(str, _FIXED[version[1]]))
         text = kv.version_text(kubevirt)
         warnings.append(f"{name} KubeVirt {text} lacks fixes for moves between clusters; upgrade to {fixed} or later")
-    rotates = wanted.values.keys() & {"ca_duration", "ca_renew_before"}
-    if rotates and drops_peers(merged(kubevirt, patch(wanted, kubevirt))):
+    rotates = job.params["keep_peers"] or wanted.values.keys() & {"ca_duration", "ca_renew_before"}
+    if rotates and drops_peers(home.foreseen(wanted)):
         warnings.append(f"{name}: ca_renew_before is below half of ca_duration, so peers' CAs are dropped again")
     return warnings
 
@@ -163,13 +190,14 @@ _UNSAFE = {
 }
 
 
-def _result(kubevirt: Object, settled: bool) -> dict[str, Any]:
+def _result(kubevirt: Object, home: Home, settled: bool) -> dict[str, Any]:
     owner = kv.owner(kubevirt)
     return {
         "namespace": kv.namespace_of(kubevirt),
         "name": kubevirt["metadata"]["name"],
         "version": kv.version_text(kubevirt),
         "flavour": owner.flavour if owner else "kubevirt",
+        "object": home.title,
         "decentralized": kv.gate_on(kubevirt),
         "network": kv.network(kubevirt) or "",
         "migrations": kv.configuration(kubevirt).get("migrations") or {},

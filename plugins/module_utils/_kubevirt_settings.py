@@ -22,6 +22,7 @@ Path = tuple[str, ...]
 _MIGRATIONS: Path = ("spec", "configuration", "migrations")
 _SELF_SIGNED: Path = ("spec", "certificateRotateStrategy", "selfSigned")
 _CA: Path = (*_SELF_SIGNED, "ca")
+GATES: Path = ("spec", "configuration", "developerConfiguration", "featureGates")
 
 DEFAULT_CA_DURATION = datetime.timedelta(days=7)
 DEFAULT_CERTIFICATE_DURATION = datetime.timedelta(days=1)
@@ -122,11 +123,15 @@ def validate_for(wanted: Wanted, kubevirt: Object, cluster: str) -> None:
             hint = "Upgrade KubeVirt, or leave the option out."
             found = kv.version_text(kubevirt)
             raise BadInput(f"KubeVirt {text} or later for {option}", found, cluster, kv.title(kubevirt), hint)
+    _validate_rotation(wanted, kubevirt, cluster)
+
+
+def validate_gate(wanted: Wanted, kubevirt: Object, cluster: str) -> None:
+    """Refuse to enable a gate that somebody disabled. :raises BadInput: when it is."""
     if wanted.gate and kv.GATE in kv.feature_gates(kubevirt, "disabledFeatureGates"):
         hint = f"Somebody switched it off on purpose: remove {kv.GATE} from disabledFeatureGates first."
         found = f"{kv.GATE} in disabledFeatureGates"
         raise BadInput("the feature gate not disabled", found, cluster, kv.title(kubevirt), hint, "gate_disabled")
-    _validate_rotation(wanted, kubevirt, cluster)
 
 
 def patch(wanted: Wanted, kubevirt: Object) -> Object:
@@ -138,16 +143,15 @@ def patch(wanted: Wanted, kubevirt: Object) -> Object:
     body: Object = {}
     for option, value in wanted.values.items():
         setting = BY_OPTION[option]
-        if not _same(setting.kind, _at(kubevirt, setting.path), value):
-            _put(body, setting.path, value)
+        if not same(setting.kind, at(kubevirt, setting.path), value):
+            put(body, setting.path, value)
     for option in wanted.reset:
-        if _at(kubevirt, BY_OPTION[option].path) is not None:
-            _put(body, BY_OPTION[option].path, None)
+        if at(kubevirt, BY_OPTION[option].path) is not None:
+            put(body, BY_OPTION[option].path, None)
     gates = kv.feature_gates(kubevirt)
     if wanted.gate is not None and wanted.gate != (kv.GATE in gates):
         others = [gate for gate in gates if gate != kv.GATE]
-        path = ("spec", "configuration", "developerConfiguration", "featureGates")
-        _put(body, path, [*others, kv.GATE] if wanted.gate else others)
+        put(body, GATES, [*others, kv.GATE] if wanted.gate else others)
     if body:
         body["metadata"] = {"resourceVersion": kubevirt["metadata"]["resourceVersion"]}
     return body
@@ -160,7 +164,7 @@ def differences(body: Object) -> str:
 
 def rotation(kubevirt: Object) -> tuple[datetime.timedelta, datetime.timedelta]:
     """How long a CA of this KubeVirt lives and how long before its end it is renewed."""
-    signed = _at(kubevirt, _SELF_SIGNED) or {}
+    signed = at(kubevirt, _SELF_SIGNED) or {}
     ca = signed.get("ca") or {}
     life = duration(str(ca.get("duration") or signed.get("caRotateInterval") or "")) or DEFAULT_CA_DURATION
     early = duration(str(ca.get("renewBefore") or signed.get("caOverlapInterval") or ""))
@@ -170,7 +174,7 @@ def rotation(kubevirt: Object) -> tuple[datetime.timedelta, datetime.timedelta]:
 def _validate_rotation(wanted: Wanted, kubevirt: Object, cluster: str) -> None:
     if not wanted.values.keys() & {"ca_duration", "ca_renew_before"}:
         return
-    signed = _at(kubevirt, _SELF_SIGNED) or {}
+    signed = at(kubevirt, _SELF_SIGNED) or {}
     old = sorted(field for field in _DEPRECATED if signed.get(field) is not None)
     where, reason = kv.title(kubevirt), "bad_rotation"
     if old:
@@ -211,22 +215,25 @@ def _unsound(setting: Setting, value: Any) -> str:
     return ""
 
 
-def _same(kind: Kind, have: Any, want: Any) -> bool:
-    if have is None or kind not in ("quantity", "duration"):
+def same(kind: Kind, have: Any, want: Any) -> bool:
+    """Whether two values of a field mean the same (``1Gi`` and ``1024Mi``)."""
+    if have is None or want is None or kind not in ("quantity", "duration"):
         return bool(have == want)
     if kind == "quantity":
         return quantity(str(have)) == quantity(str(want))
     return duration(str(have)) == duration(str(want))
 
 
-def _at(body: Object, path: Path) -> Any:
+def at(body: Object, path: Path) -> Any:
+    """The value of a field, ``None`` when it is not there."""
     value: Any = body
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
-def _put(body: Object, path: Path, value: Any) -> None:
+def put(body: Object, path: Path, value: Any) -> None:
+    """Set a field, with the objects on the way to it."""
     for key in path[:-1]:
         body = body.setdefault(key, {})
     body[path[-1]] = value
@@ -246,7 +253,12 @@ def _phrase(path: Path, value: Any) -> str:
         case None:
             return f"{field} is removed"
         case list():
-            return f"{field} becomes [{', '.join(value)}]"
+            return f"{field} becomes [{', '.join(map(_entry, value))}]"
         case bool():
             return f"{field} becomes {str(value).lower()}"
     return f"{field} becomes {value}"
+
+
+def _entry(value: Any) -> str:
+    """An entry of a list; HCO's gates have a name and a state."""
+    return f"{value.get('name')}: {value.get('state', 'Enabled')}" if isinstance(value, dict) else str(value)

@@ -18,8 +18,11 @@ description:
   - Waits until virt-operator has carried out the CR, C(virt-handler) and C(virt-synchronization-controller) run
     their current template on every node, each pod has its address on the network, and the synchronization
     addresses that KubeVirt reports are those of its pods. It also waits when it wrote nothing.
-  - A CR that belongs to HyperConverged (HCO), to Harvester or to another controller is not edited; the owner is
-    named instead.
+  - Where HyperConverged (HCO) owns the KubeVirt CR, the settings are written into HCO's own resource and nowhere
+    else, and the module waits until HCO has carried them over. What this release of HCO has no field for is refused
+    by name, unless the KubeVirt CR has that value already.
+  - A CR that belongs to Harvester or to another controller is not edited; the owner is named instead. So is the
+    GitOps tool that applies the object, see O(allow_gitops).
 author:
   - The livemigration.kubevirt authors (@livemigration)
 extends_documentation_fragment:
@@ -46,12 +49,21 @@ options:
       - Name of the KubeVirt CR.
       - Needed only when there are several.
     type: str
+  flavour:
+    description:
+      - Where the settings are written.
+      - V(auto) goes by the owner of the KubeVirt CR. V(kubevirt) is the KubeVirt CR itself, V(hco) the HyperConverged
+        resource of HCO.
+    type: str
+    choices: [auto, kubevirt, hco]
+    default: auto
   decentralized:
     description:
       - Whether the feature gate C(DecentralizedLiveMigration) is enabled, which moves between clusters need.
       - Other gates are left alone. It is refused when the CR disables the gate explicitly.
       - KubeVirt 1.10 and later have the gate on by default; V(false) then only removes an explicit entry, with a
         warning.
+      - HCO 1.18 and later have it on by default, and V(false) does switch it off there.
     type: bool
   network:
     description:
@@ -88,6 +100,12 @@ options:
       - Whether to write while migrations are unfinished on the cluster. They may be lost.
     type: bool
     default: false
+  allow_gitops:
+    description:
+      - Whether to write an object that a GitOps tool (Argo CD, Flux) applies. The tool may undo the write.
+      - Without it the module fails when something differs, and says what to change in the tool's repository.
+    type: bool
+    default: false
   wait_for_migrations:
     description:
       - Seconds to wait, before something is written, until the migrations that are unfinished on the cluster have
@@ -122,6 +140,13 @@ EXAMPLES = r"""
     ca_duration: 168h
     ca_renew_before: 84h
 
+- name: Set up KubeVirt for other clusters, whoever owns its settings
+  livemigration.kubevirt.kubevirt_migrations:
+    kubeconfig: "{{ cluster_kubeconfig }}"
+    flavour: auto
+    decentralized: true
+    keep_peers: true
+
 - name: Migrate over the pod network again, with KubeVirt's own bandwidth limit
   livemigration.kubevirt.kubevirt_migrations:
     kubeconfig: "{{ cluster_kubeconfig }}"
@@ -149,22 +174,10 @@ diff:
   type: list
   elements: dict
   contains:
-    before_header:
-      description: Cluster and object.
-      type: str
-      returned: always
-    after_header:
-      description: Cluster and object.
-      type: str
-      returned: always
-    before:
-      description: The object as it was.
-      type: dict
-      returned: always
-    after:
-      description: The object as it is now.
-      type: dict
-      returned: always
+    before_header: {description: Cluster and object., type: str, returned: always}
+    after_header: {description: Cluster and object., type: str, returned: always}
+    before: {description: The object as it was., type: dict, returned: always}
+    after: {description: The object as it is now., type: dict, returned: always}
 kubevirt_migrations:
   description: The settings as they are now, in check mode as they would be.
   returned: success
@@ -190,6 +203,11 @@ kubevirt_migrations:
       type: str
       returned: always
       sample: kubevirt
+    object:
+      description: The object that carries the settings.
+      type: str
+      returned: always
+      sample: KubeVirt kubevirt/kubevirt
     decentralized:
       description: Whether the feature gate is enabled.
       type: bool
@@ -253,9 +271,12 @@ MODULE = Module(
                 "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
                 "namespace": {"type": "str"},
                 "name": {"type": "str"},
+                "flavour": {"type": "str", "choices": ["auto", "kubevirt", "hco"], "default": "auto"},
                 "decentralized": {"type": "bool"},
                 "reset": {"type": "list", "elements": "str", "choices": list(BY_OPTION)},
+                "keep_peers": {"type": "bool", "default": False},
                 "allow_during_migrations": {"type": "bool", "default": False},
+                "allow_gitops": {"type": "bool", "default": False},
                 "wait_for_migrations": {"type": "int", "default": 0},
                 "wait_timeout": {"type": "int", "default": 900},
                 **{name: _option(setting.kind) for name, setting in BY_OPTION.items()},

@@ -18,12 +18,12 @@ def slot(bed: TestBed, cluster: TestCluster) -> int:
     return list(bed.clusters).index(cluster.name)
 
 
-def make_nad(bed: TestBed, cluster: TestCluster) -> None:
+def make_nad(bed: TestBed, cluster: TestCluster, namespace: str = "kubevirt") -> None:
     """Bridge and NAD on one cluster; nothing where they are already."""
     on(cluster, "l2vni", name="migration", vni=666, vrf="rouge", gateways=["192.170.10.1/24"])["changed"]
     own: dict[str, Any] = {
         "name": NETWORK,
-        "namespace": "kubevirt",
+        "namespace": namespace,
         "slot": slot(bed, cluster),
     }
     on(cluster, "migration_nad", vni=666, mtu=1400, **own, **PLAN)["changed"]

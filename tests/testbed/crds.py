@@ -30,12 +30,14 @@ def load(directory: Path) -> list[Object]:
 
 
 def directories(site: Site) -> list[Path]:
-    """Where the kinds of a site are: those of everybody, OpenPERouter's in the site's shape, Harvester's own."""
-    found = [DIRECTORY]
-    if site.settings.openperouter:
-        found.append(DIRECTORY / f"openperouter-{site.settings.l2vni_shape.lower()}")
-    if site.settings.harvester:
+    """Where the kinds of a site are: those of everybody, OpenPERouter's in the site's shape, HCO's, Harvester's own."""
+    found, settings = [DIRECTORY], site.settings
+    if settings.openperouter:
+        found.append(DIRECTORY / f"openperouter-{settings.l2vni_shape.lower()}")
+    if settings.harvester:
         found.append(DIRECTORY / "harvester")
+    if settings.hco:
+        found.append(DIRECTORY / f"hco-{settings.hco}")
     return found
 
 

@@ -74,6 +74,7 @@ RESOURCES: dict[str, Resource] = {
         _ADMISSION, "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", namespaced=False
     ),
     "kubevirts": Resource(_KUBEVIRT, "v1", "kubevirts", "KubeVirt"),
+    "hyperconvergeds": Resource("hco.kubevirt.io", "v1beta1", "hyperconvergeds", "HyperConverged"),
     "virtualmachines": Resource(_KUBEVIRT, "v1", "virtualmachines", "VirtualMachine"),
     "virtualmachineinstances": Resource(_KUBEVIRT, "v1", "virtualmachineinstances", "VirtualMachineInstance"),
     "virtualmachineinstancemigrations": Resource(

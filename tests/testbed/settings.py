@@ -22,9 +22,12 @@ class Settings:
     """KubeVirt is installed (False: the API server knows nothing of it)."""
     kubevirt_version: str = "v1.9.0"
     kubevirt_namespace: str = ""
-    """Where KubeVirt is installed; empty: kubevirt, on a Harvester cluster harvester-system."""
+    """Where KubeVirt is installed; empty: kubevirt, with HCO kubevirt-hyperconverged, on Harvester
+    harvester-system."""
     harvester: str = ""
     """The release of Harvester that this cluster is (v1.6.0 to v1.9.0); empty: none."""
+    hco: str = ""
+    """Release of HCO (HyperConverged) that owns KubeVirt: 1.16 (1.17 is like it), 1.18 or 1.19; empty: nobody does."""
     openperouter: bool = True
     """OpenPERouter is installed."""
     l2vni_shape: str = "A"

@@ -83,7 +83,14 @@ class Site:
     @property
     def kubevirt_namespace(self) -> str:
         """Where KubeVirt is installed."""
+        if self.settings.hco:
+            return self.settings.kubevirt_namespace or "kubevirt-hyperconverged"
         return self.settings.kubevirt_namespace or ("harvester-system" if self.settings.harvester else "kubevirt")
+
+    @property
+    def kubevirt_name(self) -> str:
+        """The name of the KubeVirt CR; HCO gives its own."""
+        return "kubevirt-kubevirt-hyperconverged" if self.settings.hco else "kubevirt"
 
     def user_name(self, identity: str) -> str:
         """The user name an identity has in the cluster: that of a service account, or its own."""

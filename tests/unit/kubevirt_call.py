@@ -21,7 +21,10 @@ DEFAULTS: dict[str, Any] = dict.fromkeys(BY_OPTION) | {
     "name": None,
     "decentralized": None,
     "reset": None,
+    "flavour": "auto",
+    "keep_peers": False,
     "allow_during_migrations": False,
+    "allow_gitops": False,
     "wait_for_migrations": 0,
     "wait_timeout": 60,
 }

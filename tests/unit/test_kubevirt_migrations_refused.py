@@ -44,8 +44,6 @@ def test_refuses_to_write_while_migrations_are_unfinished(site: Site, phase: str
 @pytest.mark.parametrize(
     ("metadata", "owner"),
     [
-        ({"ownerReferences": [{"kind": "HyperConverged", "name": "hco-1"}]}, "HyperConverged hco-1"),
-        ({"labels": {"app.kubernetes.io/managed-by": "hco-operator"}}, "HyperConverged kubevirt-hyperconverged"),
         ({"annotations": {"meta.helm.sh/release-name": "harvester"}}, "Harvester"),
         ({"ownerReferences": [{"kind": "Platform", "name": "p", "controller": True}]}, "Platform p"),
     ],
@@ -59,15 +57,37 @@ def test_names_the_owner_of_a_cr_instead_of_fighting_it(site: Site, metadata: di
 
 
 @pytest.mark.parametrize(
+    ("metadata", "owner"),
+    [
+        ({"ownerReferences": [{"kind": "HyperConverged", "name": "hco-1"}]}, "HyperConverged hco-1"),
+        ({"labels": {"app.kubernetes.io/managed-by": "hco-operator"}}, "HyperConverged kubevirt-hyperconverged"),
+    ],
+)
+def test_told_that_nobody_owns_the_cr_it_still_does_not_fight_hco(
+    site: Site, metadata: dict[str, Any], owner: str
+) -> None:
+    site.edit(KUBEVIRT, "kubevirt", {"metadata": metadata})
+    with pytest.raises(Conflict, match=owner):
+        run(site, flavour="kubevirt", decentralized=True)
+    assert site.cluster.writes == []
+
+
+@pytest.mark.parametrize(
     ("metadata", "tool"),
     [
         ({"annotations": {"argocd.argoproj.io/tracking-id": "x"}}, "Argo CD"),
         ({"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}, "Flux"),
+        ({"managedFields": [{"manager": "argocd-controller"}]}, "Argo CD"),
     ],
 )
-def test_warns_of_a_gitops_tool(site: Site, metadata: dict[str, Any], tool: str) -> None:
+def test_does_not_fight_a_gitops_tool_unless_told_to(site: Site, metadata: dict[str, Any], tool: str) -> None:
     site.edit(KUBEVIRT, "kubevirt", {"metadata": metadata})
-    assert tool in run(site, decentralized=True)["warnings"][0]
+    with pytest.raises(Conflict, match=f"{tool} does.*featureGates becomes .*allow_gitops"):
+        run(site, decentralized=True)
+    assert site.cluster.writes == []
+    assert tool in run(site, decentralized=True, allow_gitops=True)["warnings"][0]
+    # Once it is as wanted there is nothing to fight about.
+    assert "warnings" not in run(site, decentralized=True)
 
 
 @pytest.mark.parametrize("name", ["", " ", "kubevirt/migration-evpn", "Upper", "-x", "x" * 254])

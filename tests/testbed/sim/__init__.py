@@ -15,6 +15,7 @@ from ..site import Site
 from . import (
     device_plugin,
     harvester_install,
+    hco,
     kubevirt_admission,
     kubevirt_install,
     node,
@@ -46,6 +47,7 @@ SIMULATORS: list[type[Controller]] = [
     Kubelet,
     Provisioner,
     Cdi,
+    hco.HyperconvergedOperator,
     VirtOperator,
     VirtApiEndpoints,
     HandlerNode,
@@ -71,6 +73,7 @@ INSTALLERS: list[Installer] = [
     virt_api.install,
     storage.install,
     kubevirt_install.install,
+    hco.install,
     harvester_install.install,
 ]
 

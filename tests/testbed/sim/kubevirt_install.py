@@ -24,7 +24,8 @@ async def install(site: Site) -> None:
         await _create(site, "serviceaccounts", {"metadata": meta})
     await _create(site, "priorityclasses", _priority_class())
     await _create(site, "deployments", manifest("virt-operator", namespace, site.settings.kubevirt_version))
-    await _create(site, "kubevirts", _kubevirt(site))
+    if not site.settings.hco:  # HCO makes its own
+        await _create(site, "kubevirts", _kubevirt(site))
 
 
 async def _create(site: Site, key: str, obj: Object) -> None:

@@ -40,9 +40,9 @@ class VirtOperator(Controller):
     def __init__(self, site: Site) -> None:
         super().__init__(site)
         self._api = site.api("kubevirt-operator")
-        self._key = f"{site.kubevirt_namespace}/kubevirt"
         self._trust = Trust(site)
         self._applier = Applier(site)
+        self._key = f"{site.kubevirt_namespace}/{site.kubevirt_name}"
         self._strategies: dict[str, float] = {}  # by deployment id: when its install strategy is there
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
@@ -65,7 +65,7 @@ class VirtOperator(Controller):
     def unready(self) -> str | None:
         if not self.site.settings.kubevirt:
             return None
-        kubevirt = self.store("kubevirts").get("kubevirt", self.site.kubevirt_namespace)
+        kubevirt = self.store("kubevirts").get(self.site.kubevirt_name, self.site.kubevirt_namespace)
         if kubevirt is None:
             return "no KubeVirt CR"
         return None if _settled(kubevirt) else f"KubeVirt is {kubevirt.get('status', {}).get('phase', 'new')}"
