@@ -44,7 +44,10 @@ def stems(pattern: str) -> list[str]:
     return sorted(path.stem for path in ROOT.glob(pattern))
 
 
-MODULES = stems("plugins/modules/*.py")
+# What runs on the controller alone and reaches no cluster: an action plugin that is documented like a module.
+ACTIONS = [name for name in stems("plugins/modules/*.py") if "MODULE = " not in text(f"plugins/modules/{name}.py")]
+MODULES = [name for name in stems("plugins/modules/*.py") if name not in ACTIONS]
+FILTERS = stems("plugins/filter/*.py")
 ROLES = sorted(path.name for path in ROOT.glob("roles/*") if path.is_dir())
 PLAYBOOKS = [name for name in stems("playbooks/*.yml") if not name.endswith(".meta")]
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from .project import MODULES, NAME, PLAYBOOKS, ROLES, ROOT, data, files, text
+from .project import ACTIONS, FILTERS, MODULES, NAME, PLAYBOOKS, ROLES, ROOT, data, files, text
 
 DOCUMENTS = [str(name) for name in files() if name.suffix == ".md" and name.name != "CHANGELOG.md"]
 BLOCK = re.compile(r"^```.*?^```", re.M | re.S)
@@ -41,7 +41,7 @@ def test_make_targets_exist(document: str) -> None:
 def test_playbooks_roles_and_modules_exist(document: str) -> None:
     named = set(re.findall(rf"{re.escape(NAME)}\.([a-z_0-9]+)", text(document)))
     # Names of documentation fragments and of the action group share the prefix.
-    known = {*MODULES, *ROLES, *PLAYBOOKS, "cluster"}
+    known = {*MODULES, *ACTIONS, *FILTERS, *ROLES, *PLAYBOOKS, "cluster"}
     assert named - known == set()
 
 

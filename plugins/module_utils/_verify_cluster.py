@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cluster in the report of a fleet: what is known of it, and what is not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from . import _verify_drift as drift
+from ._verify_drift import Entry
+
+UNKNOWN = "unknown"
+"""What stands in the report for everything that could not be read. It never counts as right."""
+
+Section = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Seen:
+    """What the tasks of a run brought back from one cluster.
+
+    :param look: what ``migration_network_info`` found; ``None`` when the cluster could not be looked at.
+    :param results: the results of the modules that were run in check mode.
+    :param failures: what ended each part of the run (``look``, ``compare``) early.
+    :param underlay_mtu: what the inventory says of the network below; 0 when it says nothing.
+    """
+
+    name: str
+    slot: int | None = None
+    look: Mapping[str, Any] | None = None
+    results: tuple[Mapping[str, Any], ...] = ()
+    failures: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
+    underlay_mtu: int = 0
+
+    @classmethod
+    def of(cls, name: str, body: Mapping[str, Any]) -> Seen:
+        """From the fact that the role has put together; nothing in it counts as not looked at."""
+        failures = dict(body.get("failures") or {})
+        look = body.get("look") or None
+        if look is None and "look" not in failures:
+            failures["look"] = {"found": "the run ended before it was looked at"}
+        slot = body.get("slot")
+        return cls(
+            name,
+            None if slot is None else int(slot),
+            look,
+            tuple(each for each in body.get("results") or () if isinstance(each, Mapping)),
+            failures,
+            int(body.get("underlay_mtu") or 0),
+        )
+
+    def part(self, name: str) -> Mapping[str, Any]:
+        """What the first result that has this key says under it."""
+        return next((each[name] for each in self.results if isinstance(each.get(name), Mapping) and each[name]), {})
+
+    @property
+    def hindrances(self) -> list[dict[str, str]]:
+        """Why parts of the cluster could not be looked at; what was refused was looked at."""
+        fields = ("reason", "wanted", "found", "object", "hint")
+        return [
+            {"part": part, **{field: str(failure.get(field) or "") for field in fields}}
+            for part, failure in self.failures.items()
+            if part == "look" or not _refusal(failure)
+        ]
+
+    def entries(self) -> list[Entry]:
+        """Everything that differs on this cluster alone, as far as it could be looked at."""
+        planned = list(drift.of_results(self.name, self.results))
+        covered = frozenset(each.finding.object for each in planned)
+        refusals = [
+            drift.refused(self.name, failure)
+            for part, failure in self.failures.items()
+            if part != "look" and _refusal(failure)
+        ]
+        found = drift.of_findings((self.look or {}).get("findings") or [], covered)
+        return [*planned, *refusals, *found]
+
+
+def _refusal(failure: Mapping[str, Any]) -> bool:
+    """A module that says why: it has read the cluster and found that the inventory does not fit."""
+    reason = failure.get("reason")
+    return bool(reason) and reason not in drift.UNABLE
+
+
+def section(seen: Seen, outcome: str) -> Section:
+    """The cluster as the report carries it."""
+    look = seen.look or {}
+    kubevirt = look.get("kubevirt") or {}
+    settings = seen.part("kubevirt_migrations")
+    return {
+        "name": seen.name,
+        "outcome": outcome,
+        "hindrances": seen.hindrances,
+        "slot": UNKNOWN if seen.slot is None else seen.slot,
+        "flavour": settings.get("flavour") or UNKNOWN,
+        "kubevirt": _kubevirt(kubevirt) if kubevirt else UNKNOWN,
+        "network": look.get("network") or UNKNOWN,
+        "slice": look.get("slice") or UNKNOWN,
+        "rollout": _known(look.get("rollout")),
+        "pods": _known(look.get("pods")),
+        "nodes_without_handler": _known(look.get("nodes_without_handler")),
+        "synchronization_addresses": _known(look.get("synchronization_addresses")),
+        "pools": _pools(look),
+        "room_for_nodes": _known(look.get("room_for_nodes")),
+        "mtu": _mtu(seen, look),
+        "routers": _known(seen.part("l2vni").get("nodes")),
+        "moves": _known(look.get("moves")),
+    }
+
+
+def _known(value: Any) -> Any:
+    return UNKNOWN if value is None else value
+
+
+def _kubevirt(found: Mapping[str, Any]) -> Section:
+    return {**found, "version": found.get("version") or UNKNOWN}
+
+
+def _pools(look: Mapping[str, Any]) -> Any:
+    if look.get("pools") is None:
+        return UNKNOWN
+    return [{**pool, "free": _known(pool.get("free"))} for pool in look["pools"]]
+
+
+def _mtu(seen: Seen, look: Mapping[str, Any]) -> Section:
+    """From the network below up to the pods. No API says what an overlay's segment carries."""
+    found = look.get("mtu") or {}
+    return {
+        "underlay": seen.underlay_mtu or UNKNOWN,
+        "segment": UNKNOWN,
+        "network": found.get("network") or UNKNOWN,
+        "pods": found.get("pods") or UNKNOWN,
+    }

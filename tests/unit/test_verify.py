@@ -1,0 +1,279 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a fleet: each thing that may differ once told and once silent, and nothing unknown taken for right."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _verify as verify
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _verify_text as words
+from unit.verify_fleet import CLUSTERS, action, failure, fleet, pair, refused
+
+Fleet = dict[str, Any]
+Break = Callable[[Fleet], object]
+
+
+def judged(seen: Fleet, trust: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    before = copy.deepcopy(seen)
+    report = verify.report(seen, trust if trust is not None else [pair()], "2026-11-23T02:00:00+00:00")
+    assert seen == before
+    json.dumps(report)
+    told = [*report["drift"], *report["warnings"]]
+    assert len({each["key"] for each in told}) == len(told)
+    return report
+
+
+def ids(report: dict[str, Any], which: str = "drift") -> list[str]:
+    return [each["id"] for each in report[which]]
+
+
+def outcomes(report: dict[str, Any]) -> list[str]:
+    return [each["outcome"] for each in report["clusters"]]
+
+
+def test_a_fleet_in_which_nothing_differs() -> None:
+    report = judged(fleet())
+    assert (report["outcome"], report["drift"], report["warnings"]) == ("ok", [], [])
+    assert outcomes(report) == ["ok", "ok"]
+    assert [each["trusted"] for each in report["trust"]] == [True, True]
+    assert report["clusters"][0]["ca"]["expires_in_days"] == 6.5
+
+
+def look(seen: Fleet, cluster: str = "cluster-b") -> dict[str, Any]:
+    found: dict[str, Any] = seen[cluster]["look"]
+    return found
+
+
+def take_address(seen: Fleet) -> None:
+    look(seen)["pods"][0]["addresses"] = ["192.170.10.2"]
+
+
+def take_mac(seen: Fleet) -> None:
+    look(seen)["pods"][0]["mac"] = look(seen, "cluster-a")["pods"][0]["mac"].upper()
+
+
+def give_to_a_stranger(seen: Fleet) -> None:
+    given = {"address": "192.170.10.2", "pod": "default/vm", "interface": "net1", "exists": True}
+    look(seen)["pools"][0]["allocations"].append(given)
+
+
+def widen(seen: Fleet) -> None:
+    look(seen)["slice"]["first"] = "192.170.10.100"
+
+
+@pytest.mark.parametrize(
+    ("what", "expected", "concerned"),
+    [
+        (take_address, "fleet-address-duplicate", CLUSTERS),
+        (take_mac, "fleet-mac-duplicate", CLUSTERS),
+        (give_to_a_stranger, "fleet-address-duplicate", CLUSTERS),
+        (widen, "slices-overlap", CLUSTERS),
+        (lambda seen: look(seen)["mtu"].update(network=1450), "fleet-mtu-differs", CLUSTERS),
+    ],
+)
+def test_what_no_cluster_sees_alone(what: Break, expected: str, concerned: tuple[str, ...]) -> None:
+    seen = fleet()
+    what(seen)
+    report = judged(seen)
+    assert ids(report) == [expected]
+    assert report["drift"][0]["clusters"] == list(concerned)
+    assert (report["outcome"], outcomes(report)) == ("drift", ["drift", "drift"])
+
+
+def test_an_address_of_a_pod_that_is_gone_answers_to_nobody() -> None:
+    seen = fleet()
+    give_to_a_stranger(seen)
+    look(seen)["pools"][0]["allocations"][-1]["exists"] = False
+    assert judged(seen)["outcome"] == "ok"
+
+
+def test_one_address_in_two_spellings_is_one() -> None:
+    seen = fleet()
+    look(seen, "cluster-a")["pods"][0]["addresses"] = ["fd00::0:2"]
+    look(seen)["pods"][0]["addresses"] = ["fd00::2"]
+    assert ids(judged(seen)) == ["fleet-address-duplicate"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected", "wanted", "found"),
+    [
+        ({}, {"spec": {"vni": 666}}, "object-missing", "it to exist", "none"),
+        ({"spec": {"vni": 666}}, {}, "object-unwanted", "none", "it exists"),
+        ({"spec": {"vni": 7}}, {"spec": {"vni": 666}}, "object-differs", "spec.vni 666", "spec.vni 7"),
+        (
+            {"spec": {"config": '{"mtu": 1500, "bridge": "b"}'}},
+            {"spec": {"config": '{"bridge": "b", "mtu": 1400}'}},
+            "object-differs",
+            "spec.config.mtu 1400",
+            "spec.config.mtu 1500",
+        ),
+    ],
+)
+def test_what_a_playbook_would_write(before: Any, after: Any, expected: str, wanted: str, found: str) -> None:
+    seen = fleet()
+    seen["cluster-a"]["results"].append(action("L2VNI openperouter-system/migration", before, after))
+    report = judged(seen)
+    (entry,) = report["drift"]
+    assert (entry["id"], entry["wanted"], entry["found"]) == (expected, wanted, found)
+    assert entry["object"] == "L2VNI openperouter-system/migration"
+    assert entry["playbook"] == "livemigration.kubevirt.site"
+    assert outcomes(report) == ["drift", "ok"]
+
+
+def test_many_fields_are_counted_not_listed() -> None:
+    seen = fleet()
+    after = {"spec": {f"field{number}": "x" * 500 for number in range(9)}}
+    seen["cluster-a"]["results"].append(action("L2VNI a/b", {"spec": {}, "kind": "L2VNI"}, after | {"kind": "L2VNI"}))
+    (entry,) = judged(seen)["drift"]
+    assert entry["wanted"].endswith("… and 3 more")
+    assert len(entry["wanted"]) < 1000
+
+
+def finding(check: str, where: str, severity: str = "error") -> dict[str, str]:
+    texts = {"wanted": "this", "found": "that", "hint": "Do it."}
+    return {"id": check, "severity": severity, "cluster": "cluster-a", "object": where, **texts}
+
+
+def test_what_a_playbook_mends_is_told_once() -> None:
+    where = "KubeVirt kubevirt/kubevirt"
+    seen = fleet()
+    look(seen, "cluster-a")["findings"].append(finding("gate-off", where))
+    assert ids(judged(seen)) == ["gate-off"]
+    assert judged(seen)["drift"][0]["playbook"] == "livemigration.kubevirt.site"
+    seen["cluster-a"]["results"].append(action(where, {"spec": {"a": 1}}, {"spec": {"a": 2}}))
+    assert ids(judged(seen)) == ["object-differs"]
+
+
+def test_a_network_that_differs_from_the_inventory_is_not_told_again_as_one_that_differs_from_the_others() -> None:
+    seen = fleet()
+    look(seen)["mtu"]["network"] = 1450
+    nad = "NetworkAttachmentDefinition kubevirt/migration-evpn"
+    change = action(nad, {"spec": {"config": '{"mtu": 1450}'}}, {"spec": {"config": '{"mtu": 1400}'}}, "cluster-b")
+    seen["cluster-b"]["results"].append(change)
+    assert ids(judged(seen)) == ["object-differs"]
+
+
+def test_a_warning_is_no_drift() -> None:
+    seen = fleet()
+    look(seen, "cluster-a")["findings"].append(finding("pool-leak", "IPPool x", "warning"))
+    report = judged(seen)
+    assert (ids(report), ids(report, "warnings"), report["outcome"]) == ([], ["pool-leak"], "ok")
+
+
+def test_several_findings_of_one_kind_on_one_object_become_one() -> None:
+    seen = fleet()
+    for text in ("one", "two", "one"):
+        look(seen, "cluster-a")["findings"].append(finding("pool-leak", "IPPool x", "warning") | {"found": text})
+    (entry,) = judged(seen)["warnings"]
+    assert entry["found"] == "one; two"
+
+
+def test_trust_that_is_missing_waits_or_will_end() -> None:
+    missing = judged(fleet(), [pair(source={"trusts_peer": False})])
+    assert (ids(missing), outcomes(missing)) == (["trust-missing"], ["drift", "ok"])
+    assert missing["drift"][0]["found"] == "not there"
+    waits = judged(fleet(), [pair(source={"trusts_peer": False, "pending": True})])
+    assert waits["drift"][0]["found"] == "it waits to be taken in"
+    ends = judged(fleet(), [pair(target={"dropped_in_hours": 3.5})])
+    assert (ids(ends), ids(ends, "warnings"), ends["outcome"]) == ([], ["trust-ends"], "ok")
+    assert ends["trust"][1]["dropped_in_hours"] == 3.5
+
+
+def test_a_pair_that_nobody_compared_need_not_trust_each_other() -> None:
+    report = judged(fleet(), [])
+    assert (report["trust"], report["outcome"]) == ([], "ok")
+    assert report["clusters"][0]["ca"] == "unknown"
+
+
+def test_a_cluster_that_does_not_answer_is_told_and_the_others_are_reported() -> None:
+    seen = fleet()
+    seen["cluster-b"] = {"slot": 1, "failures": {"look": failure("not_connected")}}
+    take = finding("pod-not-ready", "Pod kubevirt/x")
+    look(seen, "cluster-a")["findings"].append(take)
+    report = judged(seen, [])
+    assert (report["outcome"], outcomes(report)) == ("incomplete", ["drift", "incomplete"])
+    assert ids(report) == ["pod-not-ready"]
+    gone = report["clusters"][1]
+    assert gone["hindrances"][0]["part"] == "look"
+    known = ("name", "outcome", "hindrances", "slot", "mtu")
+    assert {value for key, value in gone.items() if key not in known} == {"unknown"}
+    assert {each["trusted"] for each in report["trust"]} == {"unknown"}
+    assert {"cluster": "cluster-b", "what": "pods"} in report["unknown"]
+
+
+@pytest.mark.parametrize("nothing", [{}, None])
+def test_a_cluster_of_which_nothing_came_back_is_not_right(nothing: Any) -> None:
+    report = judged({"cluster-a": nothing}, [])
+    assert (report["outcome"], outcomes(report)) == ("incomplete", ["incomplete"])
+
+
+def test_a_fleet_without_clusters_is_not_right() -> None:
+    assert judged({}, [])["outcome"] == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome", "expected"),
+    [
+        ("slice_too_small", "drift", ["slice-too-small"]),
+        ("owned_by_hco", "drift", ["owned-by-hco"]),
+        ("forbidden", "incomplete", []),
+        ("unreachable", "incomplete", []),
+        ("", "incomplete", []),
+    ],
+)
+def test_what_is_refused_was_looked_at_and_what_cannot_be_read_was_not(
+    reason: str, outcome: str, expected: list[str]
+) -> None:
+    seen = fleet()
+    seen["cluster-a"]["failures"] = {"compare": failure(reason)}
+    report = judged(seen)
+    assert (report["outcome"], ids(report), outcomes(report)[1]) == (outcome, expected, "ok")
+
+
+def test_a_pair_whose_comparison_failed() -> None:
+    unread = judged(fleet(), [refused("forbidden", "cluster-b")])
+    assert (outcomes(unread), ids(unread)) == (["ok", "incomplete"], [])
+    assert unread["clusters"][1]["hindrances"][0]["part"] == "trust"
+    assert [each["trusted"] for each in unread["trust"]] == ["unknown", "unknown"]
+    expired = judged(fleet(), [refused("ca_expired", "cluster-b")])
+    assert (outcomes(expired), ids(expired)) == (["ok", "drift"], ["ca-expired"])
+
+
+def test_what_is_not_known_is_said_as_unknown() -> None:
+    seen = fleet()
+    for part in ("rollout", "room_for_nodes", "moves", "pools", "pods"):
+        look(seen, "cluster-a")[part] = None
+    look(seen, "cluster-a")["mtu"] = {"network": None, "pods": None}
+    seen["cluster-a"]["results"] = []
+    one = judged(seen)["clusters"][0]
+    for part in ("rollout", "room_for_nodes", "moves", "pools", "pods", "flavour", "routers"):
+        assert one[part] == "unknown", part
+    assert set(one["mtu"].values()) == {"unknown"}
+
+
+def test_a_report_in_words_says_each_thing_once() -> None:
+    seen = fleet()
+    take_address(seen)
+    look(seen, "cluster-a")["findings"].append(finding("pool-leak", "IPPool x", "warning"))
+    said = words.lines(judged(seen))
+    assert said[0] == (
+        "cluster-a: differs; 3 of 3 pods in 192.170.10.2-192.170.10.127; room for 119 more nodes; MTU 1400; "
+        "2 of 2 routers ready; trusts 1 of 1; CA expires in 6.5 days"
+    )
+    assert said[2].startswith("differs: cluster-a, cluster-b migration network 192.170.10.2: wanted one pod")
+    assert said[3] == "warning: cluster-a IPPool x: wanted this; found that. Do it."
+    assert said[4] == "unknown: mtu.underlay, mtu.segment of every cluster"
+    assert len(said) == len(set(said)) == 5
+
+
+def test_words_for_a_cluster_that_does_not_answer() -> None:
+    seen = fleet()
+    seen["cluster-b"] = {"slot": 1, "failures": {"look": failure("not_connected")}}
+    said = words.lines(judged(seen, []))
+    assert said[1] == "cluster-b: not looked at in full; look: it does not answer"
+    assert len([line for line in said if "cluster-b" in line]) == 1
