@@ -97,10 +97,12 @@ def _difference(cluster: str, action: str, diff: Mapping[str, Any]) -> Finding:
     header = str(diff.get("after_header") or diff.get("before_header") or "")
     where = header.removeprefix(f"{cluster} ") or action.removeprefix(f"{cluster}: ")
     before, after = diff.get("before") or {}, diff.get("after") or {}
+    _said, _colon, why = action.partition(f" {where}: ")
+    reason = f" ({why})" if why else ""
     if not before:
-        return Finding("object-missing", "error", cluster, where, "it to exist", "none", "")
+        return Finding("object-missing", "error", cluster, where, f"it to exist{reason}", "none", "")
     if not after:
-        return Finding("object-unwanted", "error", cluster, where, "none", "it exists", "")
+        return Finding("object-unwanted", "error", cluster, where, f"none{reason}", "it exists", "")
     changes = list(changed(before, after))
     wanted = _list(f"{path} {_text(new)}" for path, _old, new in changes)
     found = _list(f"{path} {_text(old)}" for path, old, _new in changes)

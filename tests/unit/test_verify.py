@@ -102,8 +102,8 @@ def test_one_address_in_two_spellings_is_one() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "expected", "wanted", "found"),
     [
-        ({}, {"spec": {"vni": 666}}, "object-missing", "it to exist", "none"),
-        ({"spec": {"vni": 666}}, {}, "object-unwanted", "none", "it exists"),
+        ({}, {"spec": {"vni": 666}}, "object-missing", "it to exist (because)", "none"),
+        ({"spec": {"vni": 666}}, {}, "object-unwanted", "none (because)", "it exists"),
         ({"spec": {"vni": 7}}, {"spec": {"vni": 666}}, "object-differs", "spec.vni 666", "spec.vni 7"),
         (
             {"spec": {"config": '{"mtu": 1500, "bridge": "b"}'}},
