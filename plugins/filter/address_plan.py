@@ -10,7 +10,8 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ..module_utils import _addresses
+from ..module_utils._address_plans import plans
+from ..module_utils._addresses import AddressPlan
 from ..module_utils._errors import BadInput
 
 DOCUMENTATION = r"""
@@ -20,8 +21,8 @@ version_added: 0.1.0
 author:
   - The livemigration.kubevirt authors (@livemigration)
 description:
-  - From the slots of a fleet's clusters to the slice of each. A slot that two clusters claim, one outside the plan, and
-    a range that does not suffice are refused.
+  - From the slots of a fleet's clusters to the slice of each slot, those that are still free included. A slot that two
+    clusters claim, one outside the plan, and a range that does not suffice are refused.
 positional: _input, range, max_clusters
 options:
   _input:
@@ -36,11 +37,14 @@ options:
     description: How many clusters will ever share the range.
     type: int
     required: true
+  second_range:
+    description: A range of the other address family, for dual stack.
+    type: str
   gateway:
     description: An address of the range that no pod may have.
     type: str
   reserved:
-    description: Further addresses or CIDRs that no pod may have.
+    description: Further addresses or CIDRs of either range that no pod may have.
     type: list
     elements: str
     default: []
@@ -59,8 +63,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: For each cluster C(first), C(last) and C(size) of its slice.
-  type: dict
+  description:
+    - For each slot in order its C(slot), the C(cluster) (V(null) where it is free), and C(first), C(last) and
+      C(size) of its slice (V(null) and V(0) where all of it is reserved); with O(second_range) the same of that as
+      C(second).
+  type: list
+  elements: dict
 """
 
 
@@ -71,16 +79,39 @@ def address_plan(
     gateway: str | None = None,
     reserved: Sequence[str] = (),
     weights: Sequence[int] = (),
-) -> dict[str, dict[str, Any]]:
-    """The slice of each cluster. :raises AnsibleFilterError: when the plan cannot work."""
+    second_range: str | None = None,
+) -> list[dict[str, Any]]:
+    """The slice of each slot. :raises AnsibleFilterError: when the plan cannot work."""
     try:
-        within = _addresses.network(range)
-        kept = _addresses.reserved(gateway, reserved, within)
-        plan = _addresses.AddressPlan(within, int(max_clusters), kept, tuple(map(int, weights)))
-        slices = plan.slices({cluster: int(slot) for cluster, slot in slots.items()})
+        both = plans(
+            range,
+            second_range,
+            max_clusters=int(max_clusters),
+            gateway=gateway or None,
+            reserved=list(reserved or ()),
+            weights=[int(weight) for weight in weights or ()],
+        )
+        claimed = {cluster: int(slot) for cluster, slot in slots.items()}
+        for plan in both:
+            plan.slices(claimed)
     except BadInput as error:
         raise AnsibleFilterError(str(error)) from error
-    return {cluster: one.as_dict() for cluster, one in slices.items()}
+    owners = {slot: cluster for cluster, slot in claimed.items()}
+    return [_row(slot, owners.get(slot), *both) for slot in both[0].slots]
+
+
+def _row(slot: int, cluster: str | None, first: AddressPlan, *others: AddressPlan) -> dict[str, Any]:
+    second = [_slice(other, slot) for other in others]
+    row = {"slot": slot, "cluster": cluster, **_slice(first, slot)}
+    return row | ({"second": second[0]} if second else {})
+
+
+def _slice(plan: AddressPlan, slot: int) -> dict[str, Any]:
+    """What a slot has, which may be nothing as long as nobody claims it."""
+    try:
+        return plan.slice(slot).as_dict()
+    except BadInput:
+        return {"first": None, "last": None, "size": 0}
 
 
 class FilterModule:

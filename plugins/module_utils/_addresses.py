@@ -111,6 +111,11 @@ class AddressPlan:
                 reason="range_too_small",
             )
 
+    @property
+    def slots(self) -> range:
+        """Every slot, also those that are free."""
+        return range(self.max_clusters)
+
     def slice(self, slot: int) -> Slice:
         """The slice of a slot. :raises BadInput: when there is no such slot, or nothing is left of it."""
         if not 0 <= slot < self.max_clusters:

@@ -69,7 +69,7 @@ def test_a_verb_that_is_forbidden(separate_bed: TestBed) -> None:
     limited = separate_bed.clusters["cluster-a"].user("nobody-special")
     refused = playbook(separate_bed, "site", user="nobody-special", cluster_connection={"kubeconfig": str(limited)})
     refused.refused()
-    for word in ("cluster-a", "nobody-special", "cannot list", "l2vnis"):
+    for word in ("cluster-a", "nobody-special", "cannot list", "kubevirts"):
         assert word in refused.output or (word == "cannot list" and "cannot get" in refused.output), refused.output
 
 

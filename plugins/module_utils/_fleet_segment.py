@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The overlay segment of a fleet: one number, one port, route targets that meet. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ._checks import Finding, Severity
+from ._fleet_member import Member, networks, who_has
+
+_PORT = 4789
+
+
+def check(fleet: Sequence[Member]) -> Iterator[Finding]:
+    """In which the overlays of the clusters do not meet."""
+    overlay = [member for member in fleet if member.overlay]
+    numbers = {member.name: str(member.number("vni") or "nothing") for member in overlay}
+    if len(set(numbers.values())) > 1:
+        yield Finding(
+            "vni-differs",
+            "error",
+            "",
+            "fleet",
+            "one migration_network_vni for the fleet",
+            who_has(numbers),
+            "Clusters with different numbers are on different segments: set it once for the whole fleet.",
+        )
+    ports = {member.name: str(_port(member)) for member in overlay}
+    if len(set(ports.values())) > 1:
+        yield Finding(
+            "vxlan-port-differs",
+            "error",
+            "",
+            "fleet",
+            "one UDP port of VXLAN for the fleet",
+            who_has(ports),
+            f"Tunnels to another port are not heard: change the L2VNI, {_PORT} is the standard.",
+        )
+    yield from _families(overlay)
+    for one, other in itertools.permutations(overlay, 2):
+        yield from _route_targets(one, other)
+
+
+def _port(member: Member) -> int:
+    """The port of the segment as the cluster has it, or else as the inventory wants it."""
+    mine = [item for item in member.vnis if item["kind"] == "L2VNI" and item["vni"] == member.number("vni")]
+    return int(mine[0]["vxlan_port"]) if mine else member.number("vxlan_port") or _PORT
+
+
+def _families(overlay: Sequence[Member]) -> Iterator[Finding]:
+    """Tunnels need an address family that both ends have."""
+    ends = {
+        member.name: {
+            net.version for underlay in member.underlays for net in networks(underlay.get("vtep_cidrs") or [])
+        }
+        for member in overlay
+    }
+    known = {name: versions for name, versions in ends.items() if versions}
+    for (one, mine), (other, theirs) in itertools.combinations(known.items(), 2):
+        if not mine & theirs:
+            spelled = {name: ", ".join(f"IPv{version}" for version in sorted(known[name])) for name in (one, other)}
+            yield Finding(
+                "vtep-families-differ",
+                "error",
+                other,
+                "Underlay",
+                "tunnel endpoints of a common address family",
+                who_has(spelled),
+                "Give both Underlays a CIDR of the same family.",
+            )
+
+
+def _route_targets(one: Member, other: Member) -> Iterator[Finding]:
+    """What one cluster exports and the other does not import, for routed domains that both have."""
+    theirs = {item["vni"]: item for item in other.vnis if item["kind"] == "L3VNI"}
+    for mine in one.vnis:
+        peer = theirs.get(mine["vni"])
+        if mine["kind"] != "L3VNI" or not peer:
+            continue
+        exported = _exported(one, mine)
+        if exported and not any(_imports(peer, target) for target in exported):
+            yield Finding(
+                "route-targets-differ",
+                _severity(one, mine),
+                other.name,
+                f"L3VNI {peer['name']}",
+                f"to import one of {', '.join(exported)}, which {one.name} exports for VNI {mine['vni']}",
+                f"imports {_listened(peer)}",
+                "Set importRTs and exportRTs of both L3VNIs to the same, or leave them out of both.",
+            )
+
+
+def _exported(member: Member, item: Mapping[str, Any]) -> list[str]:
+    """The route targets of a VNI; without a list FRR makes one of the AS number and the VNI."""
+    numbers = [str(underlay["asn"]) for underlay in member.underlays if underlay.get("asn")]
+    return list(item["export_rts"]) or [f"{number}:{item['vni']}" for number in numbers]
+
+
+def _imports(item: Mapping[str, Any], target: str) -> bool:
+    """Without a list FRR takes the VNI's number from any AS."""
+    if item["import_rts"]:
+        return target in item["import_rts"]
+    return target.rpartition(":")[2] == str(item["vni"])
+
+
+def _listened(item: Mapping[str, Any]) -> str:
+    return ", ".join(item["import_rts"]) or f"those that end in :{item['vni']}"
+
+
+def _severity(member: Member, item: Mapping[str, Any]) -> Severity:
+    """An error where the migration network itself is routed so; other domains may be apart on purpose."""
+    return "error" if item["vrf"] and item["vrf"] == member.option("vrf") else "warning"

@@ -1,0 +1,272 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the clusters of a fleet have to agree on: silent where they do, one finding for each thing where they do not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.livemigration.kubevirt.plugins.filter.fleet_findings import FilterModule
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _fleet
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._fleet_member import Member
+
+NAMES = ("munich", "zurich", "vienna")
+FLEET: dict[str, Any] = {
+    "range": "10.77.0.0/22",
+    "max_clusters": 8,
+    "vni": 666,
+    "mtu": 1400,
+    "gateway": "10.77.0.1",
+    "reserved": ["10.77.0.8/29"],
+}
+
+
+def segment(number: int = 666, port: int = 4789) -> dict[str, Any]:
+    return {
+        "kind": "L2VNI",
+        "name": "openperouter-system/migration",
+        "vni": number,
+        "vxlan_port": port,
+        "vrf": None,
+        "bridge": f"br-hs-{number}",
+        "gateways": [],
+        "import_rts": [],
+        "export_rts": [],
+    }
+
+
+def routed(**targets: list[str]) -> dict[str, Any]:
+    name = {"kind": "L3VNI", "name": "openperouter-system/rouge", "vni": 700, "vrf": "rouge", "bridge": None}
+    return segment() | name | {"import_rts": [], "export_rts": []} | targets
+
+
+def underlay(number: int, **changed: Any) -> dict[str, Any]:
+    found = {"vtep_cidrs": [f"100.65.{number}.0/24"], "router_id_cidr": f"10.0.{number}.0/24"}
+    return {"name": "openperouter-system/underlay", "asn": 64512 + number} | found | changed
+
+
+def net(kind: str, cidr: str, name: str = "it") -> dict[str, str]:
+    return {"kind": kind, "what": f"the {kind} network {name}", "cidr": cidr, "object": name, "bridge": ""}
+
+
+def member(index: int, *nets: dict[str, str], **options: Any) -> Member:
+    """A sound cluster of a sound fleet, but for what a test changes."""
+    vnis, ends = options.pop("vnis", [segment()]), options.pop("underlays", [underlay(index)])
+    facts = {
+        "uid": options.pop("uid", f"uid-{index}"),
+        "openperouter": {"vnis": vnis, "underlays": ends},
+        "networks": [net("pod", "10.244.0.0/16"), net("service", "10.96.0.0/12"), *nets],
+        "unreadable": options.pop("unreadable", []),
+    }
+    info = options.pop("info", facts)
+    variables = {f"migration_network_{key}": value for key, value in (FLEET | {"slot": index} | options).items()}
+    return Member(NAMES[index], variables, info)
+
+
+def fleet(*changed: Member) -> list[Member]:
+    own = {each.name: each for each in changed}
+    return [own.get(NAMES[index]) or member(index) for index in range(3)]
+
+
+def ids(*changed: Member) -> list[str]:
+    return [finding.id for finding in _fleet.findings(fleet(*changed))]
+
+
+def only(*changed: Member) -> Any:
+    (finding,) = _fleet.findings(fleet(*changed))
+    return finding
+
+
+def test_a_sound_fleet_has_nothing_to_say() -> None:
+    assert _fleet.findings(fleet()) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("range", "10.77.0.0/21"),
+        ("second_range", "fd00:77::/64"),
+        ("max_clusters", 16),
+        ("weights", [1, 1, 1, 1, 1, 1, 1, 2]),
+        ("gateway", "10.77.0.2"),
+        ("gateway", ""),
+        ("mtu", 9000),
+        ("vni", 667),
+    ],
+)
+def test_what_is_set_once_for_the_fleet(option: str, value: Any) -> None:
+    found = only(member(1, **{option: value}, vnis=[]))
+    assert (found.id, found.severity) == (f"{option.replace('_', '-')}-differs", "error")
+    assert "(munich, vienna)" in found.found
+    assert found.found.endswith("(zurich)")
+
+
+def test_numbers_are_the_same_however_they_are_spelled() -> None:
+    assert ids(member(1, mtu="1400", vni="666", slot="1", max_clusters="8")) == []
+
+
+def test_a_cluster_that_is_not_on_the_network_need_not_agree() -> None:
+    assert ids(member(1, type="none", vni=1)) == []
+    assert ids(member(1, type="none", slot=0)) == ["slot-taken-twice"]
+    assert ids(member(1, state="absent", mtu=1, slot=0, range="")) == []
+
+
+def test_only_overlays_have_a_vni() -> None:
+    assert ids(member(1, type="vlan", vni=0, vnis=[], underlays=[])) == []
+
+
+def test_the_port_that_a_cluster_has_counts_before_the_one_it_is_to_have() -> None:
+    assert only(member(1, vnis=[segment(port=4790)])).found == "4789 (munich, vienna); 4790 (zurich)"
+    assert ids(member(1, vnis=[], vxlan_port=4790)) == ["vxlan-port-differs"]
+    assert ids(member(1, vxlan_port=4790)) == []
+
+
+def test_slots_and_plans() -> None:
+    found = only(member(1, slot=0))
+    assert (found.id, found.cluster, found.found) == (
+        "slot-taken-twice",
+        "zurich",
+        "munich and zurich both have slot 0",
+    )
+    found = only(member(2, slot=8))
+    assert (found.id, found.cluster) == ("slot-outside-plan", "vienna")
+
+
+@pytest.mark.parametrize(
+    ("changed", "wanted"),
+    [
+        ({"range": "10.77.0.0/33"}, "range-invalid"),
+        ({"range": "10.77.0.5/22"}, "range-invalid"),
+        ({"range": "10.77.0.0/28"}, "range-too-small"),
+        ({"gateway": "10.99.0.1"}, "gateway-outside-range"),
+        ({"max_clusters": 0}, "max-clusters"),
+        ({"weights": [1]}, "weights"),
+        ({"second_range": "fd00::/127"}, "second-range-too-small"),
+        ({"second_range": "10.78.0.0/22"}, "second-range-family"),
+    ],
+)
+def test_what_is_wrong_for_everybody_is_said_once(changed: dict[str, Any], wanted: str) -> None:
+    everybody = [member(index, **({"reserved": []} | changed)) for index in range(3)]
+    assert ids(*everybody) == [wanted]
+
+
+def test_reserved_addresses_belong_to_the_range_of_their_family() -> None:
+    both = {"second_range": "fd00:77::/64", "reserved": ["10.77.0.8/29", "fd00:77::1"]}
+    assert ids(*(member(index, **both) for index in range(3))) == []
+    strays = both | {"reserved": ["fd00:78::1"]}
+    assert ids(*(member(index, **strays) for index in range(3))) == ["reserved-outside-range"]
+
+
+def test_one_cluster_under_two_names() -> None:
+    found = _fleet.findings(fleet(member(1, uid="uid-0", underlays=[underlay(0)])))
+    assert [(each.id, each.cluster) for each in found] == [("cluster-twice", "zurich")]
+
+
+def test_tunnel_endpoints_and_router_ids_are_apart() -> None:
+    found = only(member(2, underlays=[underlay(2, vtep_cidrs=["100.65.0.128/25"])]))
+    assert (found.id, found.cluster) == ("vtep-ranges-overlap", "vienna")
+    default = [underlay(index, router_id_cidr="10.0.0.0/24") for index in range(3)]
+    clash = [member(index, underlays=[default[index]]) for index in range(3)]
+    assert ids(*clash) == ["router-ids-overlap"] * 3
+    assert "10.0.0.0/24 is OpenPERouter's default" in _fleet.findings(clash)[0].hint
+
+
+def test_both_are_found_at_once() -> None:
+    found = ids(member(1, underlays=[underlay(0)], mtu=9000, slot=2))
+    assert sorted(found) == ["mtu-differs", "router-ids-overlap", "slot-taken-twice", "vtep-ranges-overlap"]
+
+
+def test_tunnels_need_a_common_address_family() -> None:
+    ipv6 = member(1, underlays=[underlay(1, vtep_cidrs=["fd00:65::/64"])])
+    assert ids(ipv6) == ["vtep-families-differ"] * 2
+    both = member(1, underlays=[underlay(1, vtep_cidrs=["fd00:65::/64", "100.65.1.0/24"])])
+    assert ids(both) == []
+
+
+def test_what_the_inventory_says_of_an_underlay_counts_where_the_cluster_was_not_asked() -> None:
+    told = {"vtep_cidrs": ["100.65.0.0/24"], "router_id_cidr": "10.77.3.0/24"}
+    unseen = member(1, info={})
+    assert ids(unseen) == ["cluster-not-seen"]
+    named = Member(unseen.name, {**unseen.variables, "preflight_underlay": told})
+    assert ids(named) == ["cluster-not-seen", "vtep-ranges-overlap", "range-overlaps-network"]
+    asked = Member(NAMES[1], {**member(1).variables, "preflight_underlay": told}, member(1).info)
+    assert ids(asked) == []
+
+
+@pytest.mark.parametrize("kind", ["pod", "service", "node", "vtep", "router-id", "l2vni", "nad", "pool"])
+def test_the_range_keeps_apart_from_every_network_of_every_cluster(kind: str) -> None:
+    found = only(member(2, net(kind, "10.77.2.0/24")))
+    assert (found.id, found.cluster) == ("range-overlaps-network", "vienna")
+    assert found.found == f"the {kind} network it is 10.77.2.0/24"
+    assert ids(member(2, net(kind, "10.77.0.8/30"))) == []
+    assert ids(member(2, net(kind, "10.78.0.0/24"))) == []
+
+
+def test_the_second_range_too() -> None:
+    second = [member(index, second_range="fd00:77::/64") for index in range(2)]
+    last = member(2, net("service", "fd00::/16"), second_range="fd00:77::/64")
+    assert ids(*second, last) == ["range-overlaps-network"]
+
+
+def test_the_networks_own_objects_are_no_strangers() -> None:
+    own = (
+        net("l2vni", "10.77.0.0/22", "openperouter-system/migration"),
+        net("nad", "10.77.0.0/22", "kubevirt/migration"),
+        net("pool", "10.77.0.0/22", "kube-system/10.77.0.0-22"),
+    )
+    assert ids(member(0, *own)) == []
+
+
+def test_what_the_user_keeps_off() -> None:
+    found = only(member(2, avoid=["10.77.3.0/24", "10.99.0.0/16"]))
+    assert (found.id, found.cluster, found.found) == (
+        "range-overlaps-network",
+        "vienna",
+        "a network to avoid is 10.77.3.0/24",
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "met"),
+    [
+        ({}, {}, True),
+        ({"export_rts": ["1:700"]}, {}, True),
+        ({"export_rts": ["1:9"]}, {}, False),
+        ({"export_rts": ["1:9"]}, {"import_rts": ["1:9"]}, True),
+        ({}, {"import_rts": ["64512:700"]}, True),
+        ({}, {"import_rts": ["1:700"]}, False),
+    ],
+)
+def test_route_targets_meet(one: dict[str, list[str]], other: dict[str, list[str]], met: bool) -> None:
+    first, second = member(0, vnis=[segment(), routed(**one)]), member(1, vnis=[segment(), routed(**other)])
+    found = _fleet.findings(fleet(first, second))
+    assert [(each.id, each.severity, each.cluster) for each in found] == (
+        [] if met else [("route-targets-differ", "warning", "zurich")]
+    )
+
+
+def test_route_targets_of_the_migration_networks_own_vrf_are_an_error() -> None:
+    targets = [member(0, vnis=[segment(), routed(export_rts=["1:9"])], vrf="rouge")]
+    targets.append(member(1, vnis=[segment(), routed()], vrf="rouge"))
+    assert [each.severity for each in _fleet.findings(fleet(*targets))] == ["error"]
+
+
+def test_what_could_not_be_read_is_said() -> None:
+    found = only(member(1, unreadable=["ippools.whereabouts.cni.cncf.io"]))
+    assert (found.id, found.severity, found.cluster) == ("networks-unreadable", "warning", "zurich")
+
+
+def test_the_filter_takes_the_variables_that_count_and_leaves_the_others_alone() -> None:
+    class Variables(dict[str, Any]):
+        def __getitem__(self, name: str) -> Any:
+            assert name != "secret", "a variable that does not count may not even be defined"
+            return super().__getitem__(name)
+
+    told = {each.name: Variables(each.variables, secret="x", migration_network_cluster=each.info) for each in fleet()}
+    judge = FilterModule().filters()["fleet_findings"]
+    assert judge(NAMES, told) == []
+    told["zurich"]["migration_network_mtu"] = 9000
+    (found,) = judge(NAMES, told)
+    assert found["id"] == "mtu-differs"
+    assert found["text"].startswith("[mtu-differs] fleet: wanted one migration_network_mtu for the fleet; found 1400")
