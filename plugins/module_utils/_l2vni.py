@@ -8,12 +8,15 @@ from __future__ import annotations
 import dataclasses
 
 from . import _l2vni_nodes as on_nodes
-from ._checks import refuse
-from ._cluster import Cluster, Object, Resource, namespaced_name
-from ._errors import BadInput, Busy, MigrationError, Missing
+from . import _openperouter as openperouter
+from . import _router_status as status
+from . import _underlay as underlay
+from ._checks import refuse, warnings
+from ._cluster import Cluster, Object, Resource
+from ._errors import BadInput, Busy, MigrationError
 from ._job import Job, Result
-from ._l2vni_checks import Peers, collisions, resolve
-from ._l2vni_shape import GROUPS, Shape, shape_of
+from ._l2vni_checks import collisions, resolve
+from ._l2vni_shape import Shape
 from ._l2vni_spec import (
     L2vni,
     compact,
@@ -23,9 +26,25 @@ from ._l2vni_spec import (
     same_gateways,
     specification,
 )
+from ._node_selector import chosen
+from ._openperouter import Installed
 from ._plan import Plan, create, merge, plan_of, remove
-from ._resources import CRD, NAMESPACE, NODE
+from ._router_status import Part
 from ._wait import Verdict, wait_for
+
+_NOTHING: Object = {
+    "api_group": None,
+    "shape": None,
+    "bridge": None,
+    "host_veth": None,
+    "object": None,
+    "readiness": "absent",
+    "readiness_meaning": "The L2VNI is not there, or will not be.",
+    "migration_pods_restart_required": False,
+    "pods_on_bridge": [],
+}
+_MIGRATES = {"matchLabels": {"kubevirt.io/schedulable": "true"}}
+"""The label of nodes that run virt-handler."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,53 +52,20 @@ class Seen:
     """What was found on the cluster.
 
     :param mine: the L2VNI of the wanted name and namespace.
-    :param dead: objects of the API group that OpenPERouter no longer reads.
     """
 
-    cluster: Cluster
-    shape: Shape
+    installed: Installed
     mine: Object | None = None
-    peers: Peers = dataclasses.field(default_factory=Peers)
-    dead: tuple[str, ...] = ()
 
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster itself."""
+        return self.installed.cluster
 
-def observe(cluster: Cluster, name: str, namespace: str) -> Seen | None:
-    """Read everything the decision needs; ``None`` when OpenPERouter is not installed."""
-    shapes = [shape_of(crd, cluster.name) for crd in (_crd(cluster, group) for group in GROUPS) if crd]
-    if not shapes:
-        return None
-    shape, *old = shapes
-    l2vnis = _listed(cluster, shape, "l2vnis", "L2VNI")
-    later = shape.detached
-    selecting = shape.node_selector and any(item["spec"].get("nodeSelector") for item in l2vnis)
-    peers = Peers(
-        l2vnis,
-        _listed(cluster, shape, "l3vnis", "L3VNI"),
-        _listed(cluster, shape, "l3vpns", "L3VPN") if later else (),
-        _listed(cluster, shape, "underlays", "Underlay"),
-        tuple(cluster.list(NODE)) if selecting else (),
-    )
-    dead = tuple(
-        f"{each.group}: L2VNI {namespaced_name(item)}"
-        for each in old
-        for item in _listed(cluster, each, "l2vnis", "L2VNI")
-    )
-    mine = [
-        item for item in l2vnis if item["metadata"]["name"] == name and item["metadata"].get("namespace") == namespace
-    ]
-    return Seen(cluster, shape, mine[0] if mine else None, peers, dead)
-
-
-def _crd(cluster: Cluster, group: str) -> Object | None:
-    return cluster.get(CRD, f"l2vnis.{group}")
-
-
-def _listed(cluster: Cluster, shape: Shape, plural: str, kind: str) -> tuple[Object, ...]:
-    try:
-        return tuple({"spec": {}} | item for item in cluster.list(shape.kind(plural, kind)))
-    except Missing:
-        # Not every release has every kind.
-        return ()
+    @property
+    def shape(self) -> Shape:
+        """The shape of its API."""
+        return self.installed.shape
 
 
 def plan(network: L2vni, seen: Seen, *, recreate: bool = False) -> Plan:
@@ -87,13 +73,17 @@ def plan(network: L2vni, seen: Seen, *, recreate: bool = False) -> Plan:
 
     :raises BadInput: for what the shape cannot express, or what collides.
     """
-    cluster, shape = seen.cluster, seen.shape
-    resolved, domain = resolve(network, shape, seen.peers, cluster.name)
+    cluster, shape, peers = seen.cluster, seen.shape, seen.installed.peers
+    resolved, domain = resolve(network, shape, peers, cluster.name)
     spec = specification(resolved, shape, domain)
-    refuse(collisions(resolved, shape, seen.peers, cluster.name))
-    warnings = _warnings(resolved, seen)
+    found = collisions(resolved, shape, peers, cluster.name)
+    family = network.underlay_address_family
+    found += underlay.check(peers.underlays, peers.nodes, cluster.name, network.node_selector, family)
+    refuse(found)
+    told = [*seen.installed.warnings("L2VNI", network.name, network.namespace), *warnings(found)]
+    told += _warnings(resolved, seen)
     if seen.mine is None:
-        return plan_of([create(cluster, shape.l2vni, _body(network, shape, spec), _why(network))], warnings)
+        return plan_of([create(cluster, shape.l2vni, _body(network, shape, spec), _why(network))], told)
     before = seen.mine["spec"]
     if same_gateways(gateways_of(before, shape), network.gateways):
         # Two spellings of one address are no change, and the field must not change.
@@ -102,9 +92,9 @@ def plan(network: L2vni, seen: Seen, *, recreate: bool = False) -> Plan:
         _refuse_gateway(network, seen, recreate)
         body = _body(network, shape, spec)
         gone = remove(cluster, shape.l2vni, seen.mine, "its gateway cannot be changed in place")
-        return plan_of([gone, create(cluster, shape.l2vni, body, _why(network))], warnings)
+        return plan_of([gone, create(cluster, shape.l2vni, body, _why(network))], told)
     patch = {"spec": {field: replacing(before.get(field), value) for field, value in spec.items()}}
-    return plan_of([merge(cluster, shape.l2vni, seen.mine, patch, _why(network))], warnings)
+    return plan_of([merge(cluster, shape.l2vni, seen.mine, patch, _why(network))], told)
 
 
 def _body(network: L2vni, shape: Shape, spec: Object) -> Object:
@@ -136,20 +126,20 @@ def _refuse_gateway(network: L2vni, seen: Seen, recreate: bool) -> None:
 
 
 def _warnings(network: L2vni, seen: Seen) -> list[str]:
-    name, warnings = seen.cluster.name, []
-    if not seen.peers.underlays:
-        warnings.append(f"{name}: there is no Underlay, so OpenPERouter provisions nothing until one is created.")
-    if seen.dead:
-        warnings.append(
-            f"{name}: OpenPERouter now reads the API group {seen.shape.group}; these objects of its old group have "
-            f"no effect any more and should be removed: {', '.join(seen.dead)}."
-        )
+    name, found = seen.cluster.name, []
     if network.bridge_type == "ovs":
-        warnings.append(
-            f"{name}: the bridge CNI plugin cannot attach pods to an Open vSwitch bridge, so "
-            "livemigration.kubevirt.migration_nad cannot use this network."
+        found.append(
+            f"{name}: the bridge CNI plugin cannot attach pods to an Open vSwitch bridge; "
+            "livemigration.kubevirt.migration_nad joins it with kind: ovs and the bridge's name."
         )
-    return warnings
+    nodes = seen.installed.peers.nodes
+    bare = sorted({*chosen(_MIGRATES, nodes)} - {*chosen(network.node_selector, nodes)})
+    if bare:
+        found.append(
+            f"{name}: node_selector leaves out nodes that run VMs ({', '.join(bare)}): a pod there gets bridge "
+            f"{network.bridge} from the bridge CNI plugin, and it leads nowhere."
+        )
+    return found
 
 
 def work(job: Job) -> Result:
@@ -165,28 +155,26 @@ def work(job: Job) -> Result:
 def _present(job: Job) -> Result:
     network = from_params(job.params)
     cluster = job.cluster
-    seen = observe(cluster, network.name, network.namespace)
-    if seen is None:
-        hint = "OpenPERouter is not installed on this cluster: install it first."
-        found = "neither " + " nor ".join(f"l2vnis.{group}" for group in GROUPS)
-        raise Missing("OpenPERouter's L2VNI kind", found, hint=hint, reason="openperouter_not_installed")
-    if network.node_selector and not seen.peers.nodes:
-        nodes = tuple(cluster.list(NODE))
-        seen = dataclasses.replace(seen, peers=dataclasses.replace(seen.peers, nodes=nodes))
+    found = openperouter.required(cluster, "L2VNI")
+    seen = Seen(found, found.own(found.shape.l2vni, network.name, network.namespace))
     planned = plan(network, seen, recreate=job.params["recreate"])
-    if seen.mine is None and cluster.get(NAMESPACE, network.namespace) is None:
-        hint = "namespace is the one OpenPERouter runs in."
-        raise Missing(f"namespace {network.namespace}", "no such namespace", hint=hint, reason="namespace_missing")
+    if seen.mine is None:
+        openperouter.require_namespace(cluster, network.namespace)
+    part = Part("L2VNI", network.name, network.namespace, network.node_selector)
+    nodes = status.reporters(job, part, seen.shape, found.peers.nodes)
+    # Only once the nodes report the new one, the old one is known to be dead.
+    moved = plan_of(found.left_over("L2VNI", network.name, network.namespace) if nodes else [])
     stranded = on_nodes.pods_on(cluster, _disturbed(network, seen, planned))
     written = _write(job, planned)
-    readiness = on_nodes.settle(job, network, seen.shape, changed=planned.changed)
+    readiness = status.settle(job, part, seen.shape, nodes, changed=planned.changed)
+    _write(job, moved)
     return job.finish(
-        planned,
+        planned + moved,
         l2vni=_facts(network, seen.shape)
         | {
             "object": _shown(written or _predicted(seen, planned)),
             "readiness": readiness,
-            "readiness_meaning": on_nodes.meaning(readiness, seen.shape),
+            "readiness_meaning": status.meaning(readiness, seen.shape),
             "migration_pods_restart_required": bool(stranded),
             "pods_on_bridge": stranded,
         },
@@ -253,29 +241,20 @@ def _shown(item: Object | None) -> Object | None:
 
 def _absent(job: Job) -> Result:
     cluster, params = job.cluster, job.params
-    nothing: Object = {
-        "api_group": None,
-        "shape": None,
-        "bridge": None,
-        "host_veth": None,
-        "object": None,
-        "readiness": "absent",
-        "readiness_meaning": "The L2VNI is not there, or will not be.",
-        "migration_pods_restart_required": False,
-        "pods_on_bridge": [],
-    }
-    seen = observe(cluster, params["name"], params["namespace"])
-    if seen is None:
-        return job.finish(Plan(), l2vni=nothing)
-    nothing |= {"api_group": seen.shape.group, "shape": seen.shape.letter}
-    if seen.mine is None:
-        return job.finish(Plan(), l2vni=nothing)
-    bridge = on_nodes.bridge_of(seen.mine, seen.shape)
-    warnings = _refuse_use(job, bridge)
-    why = f"bridge {bridge} is no longer wanted"
-    planned = plan_of([remove(cluster, seen.shape.l2vni, seen.mine, why)], warnings)
+    found = openperouter.observe(cluster)
+    if found is None:
+        return job.finish(Plan(), l2vni=_NOTHING)
+    facts = _NOTHING | {"api_group": found.shape.group, "shape": found.shape.letter}
+    mine = found.own(found.shape.l2vni, params["name"], params["namespace"])
+    gone = found.left_over("L2VNI", params["name"], params["namespace"])
+    told: list[str] = []
+    if mine is not None:
+        bridge = on_nodes.bridge_of(mine, found.shape)
+        told = _refuse_use(job, bridge)
+        gone.insert(0, remove(cluster, found.shape.l2vni, mine, f"bridge {bridge} is no longer wanted"))
+    planned = plan_of(gone, told)
     _write(job, planned)
-    return job.finish(planned, l2vni=nothing)
+    return job.finish(planned, l2vni=facts)
 
 
 def _refuse_use(job: Job, bridge: str) -> list[str]:

@@ -20,21 +20,9 @@ from ._cluster import Object, namespaced_name
 from ._errors import BadInput, Missing
 from ._l2vni_shape import Shape
 from ._l2vni_spec import L2vni, gateways_of, subnets
+from ._node_selector import chosen, selects
+from ._openperouter import Peers
 from ._whereabouts import Network
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Peers:
-    """The other objects of OpenPERouter on a cluster, of all namespaces.
-
-    :param nodes: the cluster's nodes, needed only where node selectors are in use.
-    """
-
-    l2vnis: tuple[Object, ...] = ()
-    l3vnis: tuple[Object, ...] = ()
-    l3vpns: tuple[Object, ...] = ()
-    underlays: tuple[Object, ...] = ()
-    nodes: tuple[Object, ...] = ()
 
 
 def resolve(network: L2vni, shape: Shape, peers: Peers, cluster: str) -> tuple[L2vni, Object | None]:
@@ -50,11 +38,24 @@ def resolve(network: L2vni, shape: Shape, peers: Peers, cluster: str) -> tuple[L
         found = f"L3VNI {network.l3vni} has VRF {vrf}"
         wanted = f"vrf {network.vrf} and l3vni {network.l3vni} to mean the same"
         raise BadInput(wanted, found, cluster, _name(network), "Give only one of them.", reason="vrf")
+    if backing and shape.detached:
+        _refuse_uncovered(network, backing, peers, cluster)
     domain: Object | None = None
     if backing and "routingDomain" in shape.fields:
         used, unused = ("l3vni", "l3vpn") if backing["kind"] == "L3VNI" else ("l3vpn", "l3vni")
         domain = {"type": backing["kind"], used: {"name": backing["metadata"]["name"]}, unused: None}
     return dataclasses.replace(network, vrf=vrf), domain
+
+
+def _refuse_uncovered(network: L2vni, backing: Object, peers: Peers, cluster: str) -> None:
+    """:raises BadInput: where a node would get the segment and not the routing domain: it provisions neither."""
+    there = chosen(backing["spec"].get("nodeSelector"), peers.nodes)
+    bare = sorted({*chosen(network.node_selector, peers.nodes)} - {*there})
+    if bare:
+        wanted = f"{backing['kind']} {namespaced_name(backing)} on every node of the segment"
+        hint = "Give both the same node selector."
+        found = f"none on {', '.join(bare)}"
+        raise BadInput(wanted, found, cluster, _name(network), hint, reason="routing_domain_uncovered")
 
 
 def _backing(network: L2vni, shape: Shape, peers: Peers, cluster: str) -> Object | None:
@@ -102,7 +103,7 @@ def _same_name(network: L2vni, others: Iterable[Object]) -> Iterator[Finding]:
 
 def _same_vni(network: L2vni, shape: Shape, others: Iterable[Object], peers: Peers) -> Iterator[Finding]:
     for item in others:
-        if item["spec"].get("vni") == network.vni and _share_node(network, item, shape, peers.nodes):
+        if item["spec"].get("vni") == network.vni and share_node(network.node_selector, item, shape, peers.nodes):
             hint = "Choose a VNI that is free on every cluster of the fleet, or remove that object."
             yield _finding("vni-taken", f"VNI {network.vni} to be free", f"L2VNI {namespaced_name(item)} has it", hint)
     for item in (*peers.l3vnis, *peers.l3vpns):
@@ -168,34 +169,16 @@ def _parsed(owner: str, text: Any) -> Iterator[tuple[str, Network]]:
         return
 
 
-def _share_node(network: L2vni, item: Object, shape: Shape, nodes: Iterable[Object]) -> bool:
-    """Whether some node would get both; without nodes to ask, any of the future ones might."""
+def share_node(mine: Object | None, item: Object, shape: Shape, nodes: Iterable[Object]) -> bool:
+    """Whether some node would get both; without nodes to ask, any of the future ones might.
+
+    :param mine: the selector of the one, while the other is there.
+    """
     selector = item["spec"].get("nodeSelector")
-    if not shape.node_selector or not (selector or network.node_selector):
+    if not shape.node_selector or not (selector or mine):
         return True
     labels = [node["metadata"].get("labels") or {} for node in nodes]
-    return not labels or any(selects(selector, each) and selects(network.node_selector, each) for each in labels)
-
-
-def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector matches; none matches everything."""
-    wanted = (selector or {}).get("matchLabels") or {}
-    if any(labels.get(key) != value for key, value in wanted.items()):
-        return False
-    return all(_requirement(entry, labels) for entry in (selector or {}).get("matchExpressions") or [])
-
-
-def _requirement(entry: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    key, values = entry["key"], entry.get("values") or []
-    match entry["operator"]:
-        case "In":
-            return labels.get(key) in values
-        case "NotIn":
-            return labels.get(key) not in values
-        case "Exists":
-            return key in labels
-        case _:
-            return key not in labels
+    return not labels or any(selects(selector, each) and selects(mine, each) for each in labels)
 
 
 def _any_case(value: Mapping[str, Any] | None, name: str) -> Mapping[str, Any]:

@@ -1,22 +1,16 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an L2VNI is on the nodes: bridge, veth, the pods on it, and what the nodes report about it."""
+"""What an L2VNI is on the nodes: bridge, veth, and the pods on it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any
 
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import Missing
-from ._job import Job
-from ._l2vni_checks import selects
 from ._l2vni_shape import Shape
-from ._l2vni_spec import L2vni
-from ._resources import NAD, NODE, POD
-from ._wait import Verdict, wait_for
+from ._resources import NAD, POD
 
 _NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
 
@@ -70,75 +64,3 @@ def _networks(pod: Object) -> set[str]:
         return {entry["name"] for entry in json.loads(text or "[]")}
     except (ValueError, TypeError, KeyError):
         return set()
-
-
-def settle(job: Job, network: L2vni, shape: Shape, *, changed: bool) -> str:
-    """Wait until every node concerned reports the network as provisioned.
-
-    The reports carry no generation, so they cannot prove that this very version was applied; they can prove that
-    it failed. Only the data plane proves that it works.
-
-    :returns: ``reported``, ``unknown`` where nothing reports, or ``not_waited`` in check mode with a change pending.
-    """
-    if not shape.reports:
-        return "unknown"
-    if changed and job.check_mode:
-        return "not_waited"
-    cluster = job.cluster
-    routers = {
-        str((pod.get("spec") or {}).get("nodeName")) for pod in cluster.list(POD, network.namespace, "app=router")
-    }
-    nodes = [
-        node for node in cluster.list(NODE) if selects(network.node_selector, node["metadata"].get("labels") or {})
-    ]
-    expected = sorted(node["metadata"]["name"] for node in nodes if node["metadata"]["name"] in routers)
-    if not expected:
-        return "unknown"
-    resource = shape.kind("routernodeconfigurationstatuses", "RouterNodeConfigurationStatus")
-    wait_for(
-        lambda: provisioned(network, expected, cluster.list(resource, network.namespace)),
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
-        expected=f"the L2VNI on {len(expected)} nodes",
-        cluster=cluster.name,
-        object=f"L2VNI {network.namespace}/{network.name}",
-        hint="See the RouterNodeConfigurationStatus objects and the router pods of the nodes named.",
-    )
-    return "reported"
-
-
-def meaning(readiness: str, shape: Shape) -> str:
-    """What a word of ``settle`` proves, in a sentence."""
-    if readiness == "reported":
-        return "Every node with a router reports success; its reports carry no generation, traffic has the last word."
-    if readiness == "not_waited":
-        return "Nothing was written, so there is nothing to wait for."
-    if shape.reports:
-        return "No selected node runs a router pod, so nothing reports; only traffic proves that the network works."
-    return f"{shape.release} reports nothing; only traffic proves that the network works."
-
-
-def provisioned(network: L2vni, nodes: Iterable[str], statuses: Sequence[Object]) -> Verdict:
-    """Whether the nodes report success and nothing of ours as failed."""
-    by_node = {item["metadata"]["name"]: item.get("status") or {} for item in statuses}
-    missing: list[str] = []
-    for node in nodes:
-        status = by_node.get(node)
-        if status is None:
-            missing.append(f"{node}: no report yet")
-            continue
-        missing += [f"{node}: {trouble}" for trouble in _troubles(network, status)]
-    return Verdict(not missing, "; ".join(missing))
-
-
-def _troubles(network: L2vni, status: dict[str, Any]) -> list[str]:
-    failed = status.get("failedResources") or []
-    ours = [entry for entry in failed if entry.get("kind") == "L2VNI" and entry.get("name") == network.name]
-    if ours:
-        return [f"{entry.get('reason')}: {entry.get('message')}" for entry in ours]
-    ready: dict[str, Any] = next((each for each in status.get("conditions") or [] if each.get("type") == "Ready"), {})
-    if ready.get("status") == "True":
-        return []
-    others = ", ".join(f"{entry.get('kind')} {entry.get('name')}" for entry in failed)
-    return [f"not ready ({ready.get('message') or 'no condition Ready'}{'; failed: ' + others if others else ''})"]

@@ -5,24 +5,8 @@
 
 from __future__ import annotations
 
-from ._argspec import ArgumentSpec, Options, cluster_options
-
-_SELECTOR: Options = {
-    "match_labels": {"type": "dict"},
-    "match_expressions": {
-        "type": "list",
-        "elements": "dict",
-        "options": {
-            "key": {"type": "str", "required": True, "no_log": False},
-            "operator": {
-                "type": "str",
-                "required": True,
-                "choices": ["In", "NotIn", "Exists", "DoesNotExist"],
-            },
-            "values": {"type": "list", "elements": "str"},
-        },
-    },
-}
+from . import _node_selector as node_selector
+from ._argspec import ArgumentSpec, cluster_options
 
 SPEC = cluster_options().merge(
     ArgumentSpec(
@@ -38,7 +22,7 @@ SPEC = cluster_options().merge(
             "bridge_type": {"type": "str", "choices": ["linux", "ovs"], "default": "linux"},
             "bridge_name": {"type": "str"},
             "bridge_managed": {"type": "bool", "default": True},
-            "node_selector": {"type": "dict", "options": _SELECTOR},
+            "node_selector": {"type": "dict", "options": node_selector.OPTIONS},
             "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"]},
             "recreate": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 300},

@@ -47,6 +47,11 @@ class Shape:
         """The L2VNI itself."""
         return self.kind("l2vnis", "L2VNI")
 
+    @property
+    def l3vni(self) -> Resource:
+        """The L3VNI that provides a VRF."""
+        return self.kind("l3vnis", "L3VNI")
+
     def spelled(self, name: str) -> str | None:
         """The field of that name in this shape's capitals, ``None`` when there is none."""
         return _spelled(self.fields, name)
@@ -118,6 +123,16 @@ def shape_of(crd: Object, cluster: str) -> Shape:
         "This release of OpenPERouter is not known to the collection; see its support matrix.",
         reason="unknown_shape",
     )
+
+
+def shape_of_l3vni(crd: Object, shape: Shape) -> Shape:
+    """The shape of the L3VNI beside an L2VNI's, of the same group and release."""
+    for version in crd["spec"]["versions"]:
+        if version["name"] == shape.version:
+            schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+            fields = _properties(_properties(schema).get("spec") or {})
+            return dataclasses.replace(shape, fields=fields)
+    return dataclasses.replace(shape, fields={})
 
 
 def _properties(schema: Schema) -> Schema:

@@ -14,6 +14,7 @@ from typing import Any
 from ._cluster import Object
 from ._errors import BadInput
 from ._l2vni_shape import Shape
+from ._node_selector import selector_of
 from ._whereabouts import Network
 
 _INTERFACE = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,14}")
@@ -67,24 +68,11 @@ def from_params(params: Mapping[str, Any]) -> L2vni:
         tuple(params["gateways"] or ()),
         params["bridge_type"],
         name,
-        _selector(params["node_selector"]),
+        selector_of(params["node_selector"]),
         params["underlay_address_family"],
     )
     _sane(network)
     return network
-
-
-def _selector(option: Mapping[str, Any] | None) -> Object | None:
-    if not option:
-        return None
-    selector: Object = {}
-    if option.get("match_labels"):
-        selector["matchLabels"] = {key: str(value) for key, value in option["match_labels"].items()}
-    if option.get("match_expressions"):
-        selector["matchExpressions"] = [
-            {key: value for key, value in entry.items() if value is not None} for entry in option["match_expressions"]
-        ]
-    return selector or None
 
 
 def _sane(network: L2vni) -> None:

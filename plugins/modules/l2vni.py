@@ -17,7 +17,11 @@ description:
   - All options together describe the network. An option that is left out is removed from an existing L2VNI; fields
     that this module has no option for are left alone.
   - Everything that OpenPERouter's webhook checks, and what it misses, is checked before the first write, also on
-    update, where some of its releases check the old object instead of the new one.
+    update, where some of its releases check the old object instead of the new one. So are the Underlays, one on every
+    node with ranges that are large enough for all of them.
+  - A node that keeps reporting the L2VNI as failed ends the wait with what it says.
+  - After an upgrade that renamed OpenPERouter's API group, the L2VNI is made anew in the new group, and the old one,
+    which has no effect any more, is removed once the nodes report the new one.
 extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.wait
@@ -73,7 +77,8 @@ options:
   bridge_type:
     description:
       - Kind of bridge on the nodes.
-      - V(ovs) is for other uses, the bridge CNI plugin cannot attach migration pods to it. Shape A has no V(ovs).
+      - The bridge CNI plugin cannot attach pods to V(ovs); M(livemigration.kubevirt.migration_nad) of kind V(ovs) can.
+        Shape A has no V(ovs).
     type: str
     choices: [linux, ovs]
     default: linux
@@ -89,6 +94,7 @@ options:
   node_selector:
     description:
       - The nodes the segment is for; all of them when left out. Shape A has no selector.
+      - Nodes that run VMs and are left out are warned about, a pod there gets a bridge that leads nowhere.
     type: dict
     suboptions:
       match_labels:
@@ -130,6 +136,7 @@ options:
     type: bool
     default: false
 seealso:
+  - module: livemigration.kubevirt.l3vni
   - module: livemigration.kubevirt.migration_nad
 author:
   - The livemigration.kubevirt authors (@livemigration)
@@ -216,7 +223,7 @@ failure:
   type: dict
   contains:
     reason:
-      description: One word for programs, such as V(vni_taken), V(gateway_immutable) or V(shape_lacks).
+      description: One word for programs, such as V(vni_taken), V(not_provisioned) or V(shape_lacks).
       returned: always
       type: str
     wanted: {description: What should have been the case., type: str, returned: always}

@@ -23,6 +23,7 @@ Task = dict[str, Any]
 # one example takes away is there again for the move.
 ORDER = (
     ("cluster_info", 0),
+    ("l3vni", 0),
     ("l2vni", 0),
     ("migration_nad", 0),
     ("kubevirt_migrations", 0),
@@ -40,6 +41,7 @@ ORDER = (
     ("migration_nad", 2),
     ("migration_nad", 3),
     ("l2vni", 1),
+    ("l3vni", 1),
     ("migration_trust", 1),
 )
 

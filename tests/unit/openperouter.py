@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 import functools
 import json
@@ -11,13 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_shape import Shape, shape_of
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import CRD, NAD, NAMESPACE, NODE, POD
 from unit.memory_cluster import MemoryCluster
 
 CRDS = Path(__file__).parents[1] / "testbed" / "crds"
 NAMESPACE_NAME = "openperouter-system"
+
+UNDERLAYS: dict[str, Object] = {
+    "a": {"asn": 64514, "evpn": {"vtepcidr": "100.65.0.0/24"}, "routeridcidr": "10.0.0.0/24"},
+    "b1": {"asn": 64514, "evpn": {"vtepcidr": "100.65.0.0/24"}, "routeridcidr": "10.0.0.0/24"},
+    "b": {"asn": 64514, "tunnelEndpoint": {"cidrs": ["100.65.0.0/24"]}, "routeridcidr": "10.0.0.0/24"},
+    "c": {"asn": 64514, "tunnelEndpoint": {"cidrs": ["100.65.0.0/24", "fd00::/64"]}, "routerIDCIDR": "10.0.0.0/24"},
+}
 
 
 def crd(folder: str, plural: str = "l2vnis") -> Object:
@@ -46,7 +54,7 @@ class Site(MemoryCluster):
         self.shape = shape(folder)
         self.put(CRD, crd(folder))
         self.put(NAMESPACE, {"metadata": {"name": NAMESPACE_NAME}})
-        self.add("underlays", "Underlay", "underlay", {"asn": 64514})
+        self.add("underlays", "Underlay", "underlay", UNDERLAYS[folder])
         for node in ("node-1", "node-2"):
             self.put(NODE, {"metadata": {"name": node, "labels": {"zone": node[-1]}}})
             router = {"name": f"router-{node}", "namespace": NAMESPACE_NAME, "labels": {"app": "router"}}
@@ -80,3 +88,30 @@ class Site(MemoryCluster):
         found = self.get(self.shape.l2vni, "migration", NAMESPACE_NAME)
         assert found is not None
         return found
+
+
+class Upgraded(Site):
+    """The API group was renamed, and what stood in the old one is still there."""
+
+    def __init__(self) -> None:
+        super().__init__("c")
+        self.old = Site("b")
+        self.old.writes = self.writes
+        self.objects[CRD.plural, None, "l2vnis.openpe.openperouter.github.io"] = crd("b")
+        for node in ("node-1", "node-2"):
+            self.report(node)
+
+    def _place(self, resource: Resource) -> MemoryCluster | None:
+        return self.old if resource.group.startswith("openpe.") else None
+
+    def get(self, resource: Resource, *args: Any, **more: Any) -> Object | None:
+        place = self._place(resource)
+        return place.get(resource, *args, **more) if place else super().get(resource, *args, **more)
+
+    def list(self, resource: Resource, *args: Any, **more: Any) -> builtins.list[Object]:
+        place = self._place(resource)
+        return place.list(resource, *args, **more) if place else super().list(resource, *args, **more)
+
+    def delete(self, resource: Resource, *args: Any, **more: Any) -> bool:
+        place = self._place(resource)
+        return place.delete(resource, *args, **more) if place else super().delete(resource, *args, **more)

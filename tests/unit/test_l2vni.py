@@ -13,10 +13,10 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors imp
     Busy,
     DeadlineExceeded,
 )
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import CRD, NAD, NAMESPACE
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import NAD, NAMESPACE
 from unit.l2vni_call import ready, refused, run
 from unit.memory_cluster import MemoryCluster
-from unit.openperouter import NAMESPACE_NAME, Site, crd
+from unit.openperouter import NAMESPACE_NAME, Site
 
 SHAPES = ("a", "b1", "b", "c")
 
@@ -190,28 +190,6 @@ def test_a_cluster_without_openperouter_is_told_so() -> None:
 def test_a_namespace_that_is_not_there(site: Site) -> None:
     del site.objects[NAMESPACE.plural, None, NAMESPACE_NAME]
     assert refused(site).reason == "namespace_missing"
-
-
-class Upgraded(Site):
-    """The API group was renamed and the old objects are still there."""
-
-    def __init__(self) -> None:
-        super().__init__("c")
-        self.put(CRD, crd("b"))
-        for node in ("node-1", "node-2"):
-            self.report(node)
-
-    def list(self, resource: Resource, *args: Any, **more: Any) -> list[Object]:
-        if resource.plural == "l2vnis" and resource.group.startswith("openpe."):
-            return [{"kind": "L2VNI", "metadata": {"name": "migration", "namespace": NAMESPACE_NAME}}]
-        return super().list(resource, *args, **more)
-
-
-def test_objects_of_the_old_group_are_named_as_dead() -> None:
-    done = run(Upgraded())
-    assert done["l2vni"]["api_group"] == "network.openperouter.io"
-    (warning,) = done["warnings"]
-    assert f"openpe.openperouter.github.io: L2VNI {NAMESPACE_NAME}/migration" in warning
 
 
 @pytest.mark.parametrize(

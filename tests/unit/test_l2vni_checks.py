@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.module_utils import _l2vni
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _openperouter
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_checks import selects
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._node_selector import selects
 from unit.l2vni_call import ready, refused, run
 from unit.openperouter import Site
 
@@ -163,4 +163,4 @@ def test_an_observed_object_may_have_no_spec() -> None:
     site = ready("a")
     site.put(site.shape.l2vni, {"metadata": {"name": "empty", "namespace": "openperouter-system"}})
     assert run(site)["changed"]
-    assert _l2vni.observe(site, "migration", "openperouter-system") is not None
+    assert _openperouter.observe(site) is not None
