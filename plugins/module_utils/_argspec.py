@@ -99,6 +99,15 @@ def source_and_target() -> ArgumentSpec:
     )
 
 
+def several_clusters() -> ArgumentSpec:
+    """The connections of a module that works on a whole fleet: a list, so that each is checked and its secrets hidden.
+
+    All are explicit, as with two.
+    """
+    named = _without_env(_CONNECTION) | {"cluster_name": {"type": "str", "required": True}}
+    return ArgumentSpec({"clusters": {"type": "list", "elements": "dict", "required": True, "options": named}})
+
+
 def _without_env(options: Options) -> Options:
     explicit: Options = {}
     for name, option in options.items():

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,7 +68,12 @@ def outcome(
 
 
 def open_clusters(params: Mapping[str, Any], clock: Clock) -> dict[str, Cluster]:
-    """The clusters that the options name; two must be two."""
+    """The clusters that the options name; two must be two, and all of several different."""
+    if "clusters" in params:
+        several = [connect(options, clock, options["cluster_name"]) for options in params["clusters"]]
+        for source, target in itertools.combinations(several, 2):
+            different(source, target)
+        return {cluster.name: cluster for cluster in several}
     if "source" not in params:
         return {"cluster": connect(params, clock)}
     source, target = (connect(params[side], clock, side) for side in ("source", "target"))

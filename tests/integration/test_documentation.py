@@ -30,6 +30,7 @@ ORDER = (
     ("kubevirt_migrations", 1),
     ("migration_network_info", 0),
     ("migration_trust", 0),
+    ("migration_probe", 0),
     ("vm_receiver", 0),
     ("vmim_crosscluster", 1),
     ("vm_receiver", 1),

@@ -32,6 +32,7 @@ from .harvester_network import ClusterNetworks, NadLabels
 from .harvester_setting import VmMigrationNetwork
 from .kubelet import Kubelet
 from .node import NodeHeartbeat
+from .probe_pods import ProbePods
 from .storage import Cdi, Provisioner
 from .synchronization_leader import SynchronizationLeader
 from .virt_api_service import VirtApiEndpoints
@@ -45,6 +46,7 @@ Installer = Callable[[Site], Awaitable[None]]
 SIMULATORS: list[type[Controller]] = [
     NodeHeartbeat,
     Kubelet,
+    ProbePods,
     Provisioner,
     Cdi,
     hco.HyperconvergedOperator,
