@@ -27,6 +27,7 @@ class Pod:
 
     :param asked: the value of its networks annotation, ``None`` without one.
     :param attached: the NAD behind ``migration0`` as multus reports it; ``None`` without the interface.
+    :param mtu: of ``migration0`` as multus reports it; ``None`` from a multus that does not.
     :param pod_addresses: its addresses on the pod network.
     :param trouble: why it is not ready, empty when it is.
     """
@@ -38,6 +39,7 @@ class Pod:
     attached: str | None
     addresses: tuple[Address, ...]
     mac: str
+    mtu: int | None
     pod_addresses: tuple[Address, ...]
     trouble: str
 
@@ -62,6 +64,7 @@ class Pod:
             "network": self.attached or "",
             "addresses": [str(address) for address in self.addresses],
             "mac": self.mac,
+            "mtu": self.mtu,
             "trouble": self.trouble,
         }
 
@@ -93,6 +96,7 @@ def of(body: Object) -> Pod:
         attached=None if interface is None else str(interface.get("name", "")),
         addresses=_addresses((interface or {}).get("ips") or []),
         mac=str((interface or {}).get("mac") or ""),
+        mtu=_mtu(interface),
         pod_addresses=_addresses(pod_addresses),
         trouble=_trouble(status),
     )
@@ -112,6 +116,11 @@ def _interface(text: str | None) -> Object | None:
         if isinstance(entry, dict) and entry.get("interface") == kv.INTERFACE:
             return entry
     return None
+
+
+def _mtu(interface: Object | None) -> int | None:
+    found = (interface or {}).get("mtu")
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _addresses(texts: list[Any]) -> tuple[Address, ...]:

@@ -11,7 +11,10 @@ from typing import Any
 from . import _addresses as addresses
 from . import _kubevirt as kv
 from . import _kubevirt_rollout as rollout
+from . import _nad_capacity as capacity
+from . import _network_info_moves as moves
 from . import _network_info_pool as pools
+from . import _network_info_room as room
 from . import _whereabouts as whereabouts
 from ._checks import Finding, errors
 from ._job import Job, Result
@@ -40,13 +43,17 @@ def observe(job: Job) -> View:
     seen = rollout.read(cluster, namespace, kubevirt["metadata"]["name"])
     wanted = _wanted(params["network"], kv.network(kubevirt))
     nad = cluster.get(NAD, wanted, namespace) if wanted else None
+    found = tuple(pools.read(cluster, nad))
     return View(
         cluster=cluster.name,
         seen=seen,
         wanted=wanted,
         nad=nad,
         spans=explicit or pools.spans(nad),
-        pools=tuple(pools.read(cluster, nad)),
+        pools=found,
+        others=pools.of_others(cluster, found, namespace),
+        need=capacity.need(cluster, namespace, 0),
+        left=moves.read(cluster) if params["moves"] else None,
         pod_names=frozenset(f"{namespace}/{pod['metadata']['name']}" for pod in cluster.list(POD, namespace)),
         bare_nodes=tuple(without_handler(cluster.list(NODE), seen)),
     )
@@ -78,18 +85,22 @@ def slice_of(params: Mapping[str, Any]) -> tuple[Span, ...]:
 
 def report(view: View, found: list[Finding]) -> dict[str, Any]:
     """The result of the module."""
-    kubevirt = view.seen.kubevirt
+    kubevirt, rolled = view.seen.kubevirt, rollout.verdict(view.seen)
     return {
         "ready": not errors(found),
         "findings": [finding.as_dict() for finding in found],
         "kubevirt": _kubevirt(view.seen),
         "network": view.wanted or "",
         "slice": _slice(view.spans),
+        "rollout": {"current": rolled.done, "reason": rolled.reason},
         "pods": [pod.as_dict() | {"in_slice": view.inside(pod.addresses)} for pod in view.seen.pods],
         "nodes_without_handler": list(view.bare_nodes),
         "leader": view.seen.leader,
         "synchronization_addresses": [_sync(view, text) for text in kv.sync_addresses(kubevirt)],
         "pools": [_pool(view, pool) for pool in view.pools],
+        "room_for_nodes": None if view.room is None else max(0, view.room),
+        "mtu": {"network": room.mtu_of_network(view.nad), "pods": room.mtu_of_pods(view.seen.pods)},
+        "moves": None if view.left is None else [each.as_dict() for each in view.left],
     }
 
 
@@ -132,6 +143,12 @@ def _pool(view: View, pool: pools.Pool) -> dict[str, Any]:
         "used": len(used),
         "free": view.free(pool),
         "allocations": [
-            {"address": str(each.address), "pod": each.pod, "interface": each.interface} for each in pool.allocations
+            {
+                "address": str(each.address),
+                "pod": each.pod,
+                "interface": each.interface,
+                "exists": view.exists(each.pod),
+            }
+            for each in pool.allocations
         ],
     }

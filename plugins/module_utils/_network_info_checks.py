@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from . import _kubevirt as kv
+from . import _kubevirt_rollout as rollout
+from . import _network_info_moves as moves
 from . import _whereabouts as whereabouts
-from ._checks import Finding, Severity
+from ._checks import Finding, Severity, errors
 from ._cluster import Object
 from ._kubevirt_migrations import unusable
 from ._kubevirt_pods import Pod
 from ._kubevirt_rollout import Seen
+from ._nad_capacity import Need
+from ._network_info_moves import Left
 from ._network_info_pool import Pool
+from ._network_info_room import mtu_of_network, room
 from ._sync_address import Address, parse
 from ._whereabouts import Span
 
@@ -28,6 +33,9 @@ class View:
     :param wanted: the NAD that should be the migration network, ``None`` when neither option nor CR names one.
     :param spans: the addresses this cluster may use; empty when nobody says.
     :param pod_names: the pods there are in KubeVirt's namespace, as ``namespace/name``.
+    :param others: whether the pods of other namespaces exist that have addresses of the pools.
+    :param need: how many addresses the cluster needs as it is.
+    :param left: what moves have left behind; ``None`` when nobody has looked.
     :param bare_nodes: nodes that virt-handler should run on and does not.
     """
 
@@ -39,6 +47,9 @@ class View:
     pools: tuple[Pool, ...]
     pod_names: frozenset[str]
     bare_nodes: tuple[str, ...]
+    others: Mapping[str, bool | None]
+    need: Need
+    left: tuple[Left, ...] | None
 
     @property
     def controllers(self) -> list[Pod]:
@@ -58,6 +69,20 @@ class View:
         used = {each.address for each in pool.allocations if whereabouts.contains(self.spans, each.address)}
         return whereabouts.size(self.spans) - len(used)
 
+    @property
+    def room(self) -> int | None:
+        """For how many more nodes the addresses suffice; ``None`` when nobody says which they are."""
+        frees = [free for free in map(self.free, self.pools) if free is not None]
+        if not frees:
+            return None
+        leaked = sum(self.exists(each.pod) is False for pool in self.pools for each in pool.allocations)
+        return room(self.need, self.seen.pods, min(frees), leaked)
+
+    def exists(self, pod: str) -> bool | None:
+        """Whether a pod that has an address is there; ``None`` when that may not be read."""
+        own = pod.startswith(f"{kv.namespace_of(self.seen.kubevirt)}/")
+        return pod in self.pod_names if own else self.others.get(pod)
+
     def finding(self, check: str, where: str, wanted: str, found: str, hint: str, severity: Severity) -> Finding:
         """A finding about this cluster."""
         return Finding(check, severity, self.cluster, where, wanted, found, hint)
@@ -65,7 +90,19 @@ class View:
 
 def findings(view: View) -> list[Finding]:
     """Everything that is wrong, the causes before their consequences."""
-    return [finding for check in _CHECKS for finding in check(view)]
+    found = [finding for check in _CHECKS for finding in check(view)]
+    return found + ([] if errors(found) else list(_rollout(view)))
+
+
+def _rollout(view: View) -> Iterator[Finding]:
+    """What no other check has said a cause for."""
+    verdict = rollout.verdict(view.seen)
+    if not verdict.done:
+        hint = "Wait for it; when nothing moves, look at virt-operator's log and at the workload's events."
+        title = kv.title(view.seen.kubevirt)
+        yield view.finding(
+            "rollout-pending", title, "its settings in force on every pod", verdict.reason, hint, "error"
+        )
 
 
 def _settings(view: View) -> Iterator[Finding]:
@@ -120,6 +157,9 @@ def _pod(view: View, pod: Pod) -> Iterator[Finding]:
     elif pod.attached is None:
         hint = "Migrations silently use the pod network instead: restart the pod once multus works on that node."
         yield view.finding("interface-missing", title, kv.INTERFACE, f"no such interface{where}", hint, "error")
+    elif pod.attached != _attached(view):
+        hint = "It was started with another NAD of that name: restart the pod."
+        yield view.finding("network-mismatch", title, _attached(view), f"{pod.attached}{where}", hint, "error")
     elif not pod.addresses:
         hint = "Look at the address pool, then restart the pod."
         yield view.finding("address-missing", title, f"an address on {kv.INTERFACE}", f"none{where}", hint, "error")
@@ -127,6 +167,16 @@ def _pod(view: View, pod: Pod) -> Iterator[Finding]:
         hint = "The address was given out before the slice changed, or by another NAD: restart the pod."
         found = ", ".join(map(str, pod.addresses)) + where
         yield view.finding("address-outside-slice", title, _span_text(view.spans), found, hint, "error")
+    elif pod.mtu is not None and mtu_of_network(view.nad) not in (None, pod.mtu):
+        hint = "Packets that the others send whole are lost here: restart the pod."
+        wanted = f"MTU {mtu_of_network(view.nad)} on {kv.INTERFACE}"
+        yield view.finding("mtu-mismatch", title, wanted, f"{pod.mtu}{where}", hint, "error")
+
+
+def _attached(view: View) -> str:
+    """How multus names the NAD that the CR calls for."""
+    network = kv.network(view.seen.kubevirt) or ""
+    return network if "/" in network else f"{kv.namespace_of(view.seen.kubevirt)}/{network}"
 
 
 def _duplicates(view: View) -> Iterator[Finding]:
@@ -181,6 +231,10 @@ def _pools(view: View) -> Iterator[Finding]:
         if free is not None and free < 1:
             hint = "The next virt-handler or synchronization pod will not start: take a larger slice."
             yield view.finding("pool-full", pool.title, "at least one free address", "none", hint, "error")
+        elif view.room is not None and view.room < 0:
+            hint = "A rollout or the restart of a node may find no address: take a larger slice."
+            wanted = f"{-view.room} more free addresses, for a rollout and restarted nodes"
+            yield view.finding("pool-short", pool.title, wanted, f"{free} free", hint, "warning")
         yield from _strangers(view, pool)
         given = {each.address for each in pool.allocations}
         for pod in view.seen.pods:
@@ -194,13 +248,19 @@ def _pools(view: View) -> Iterator[Finding]:
 def _strangers(view: View, pool: Pool) -> Iterator[Finding]:
     own = f"{kv.namespace_of(view.seen.kubevirt)}/"
     for each in pool.allocations:
-        found = f"{each.address} for {each.pod}"
-        if not each.pod.startswith(own):
-            hint = "Another NAD uses the same range: give it its own, or a network_name."
-            yield view.finding("pool-shared", pool.title, "only KubeVirt's own pods", found, hint, "warning")
-        elif each.pod not in view.pod_names:
+        title = f"{pool.title} {each.address}"
+        if view.exists(each.pod) is False:
             hint = "whereabouts frees it when its reconciler runs."
-            yield view.finding("pool-leak", pool.title, "addresses of pods that exist", found, hint, "warning")
+            found = f"it is kept for {each.pod}, which is gone"
+            yield view.finding("pool-leak", title, "an address of a pod that exists", found, hint, "warning")
+        elif not each.pod.startswith(own):
+            hint = "Another NAD uses the same range: give it its own, or a network_name."
+            found = f"it is given to {each.pod}"
+            yield view.finding("pool-shared", title, "only KubeVirt's own pods", found, hint, "warning")
+
+
+def _moves(view: View) -> Iterator[Finding]:
+    yield from moves.findings(view.cluster, view.left or ())
 
 
 def _span_text(spans: tuple[Span, ...]) -> str:
@@ -214,4 +274,5 @@ _CHECKS: tuple[Callable[[View], Iterator[Finding]], ...] = (
     _duplicates,
     _synchronization,
     _pools,
+    _moves,
 )

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import _whereabouts as whereabouts
 from ._cluster import Cluster, Object, namespaced_name
-from ._errors import Missing
-from ._resources import IP_POOL
+from ._errors import Forbidden, Missing
+from ._resources import IP_POOL, POD
 from ._whereabouts import Allocation, Network, Range, Span
 
 
@@ -76,6 +76,19 @@ def read(cluster: Cluster, nad: Object | None) -> list[Pool]:
     except Missing:
         found = []
     return [_pool(found, network, name) for network in networks]
+
+
+def of_others(cluster: Cluster, found: Iterable[Pool], namespace: str) -> dict[str, bool | None]:
+    """Whether the pods of other namespaces exist that the pools have given addresses to; ``None``: nobody may say."""
+    names = {each.pod for pool in found for each in pool.allocations if not each.pod.startswith(f"{namespace}/")}
+    return {name: _exists(cluster, *name.partition("/")[::2]) for name in sorted(names)}
+
+
+def _exists(cluster: Cluster, namespace: str, name: str) -> bool | None:
+    try:
+        return bool(namespace and name) and cluster.get(POD, name, namespace) is not None
+    except Forbidden:
+        return None
 
 
 def _pool(found: list[Object], network: Network, network_name: str) -> Pool:

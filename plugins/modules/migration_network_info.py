@@ -74,6 +74,11 @@ options:
       - Further addresses or CIDRs of O(range) that no pod may have.
     type: list
     elements: str
+  moves:
+    description:
+      - Also look for what moves have left behind on the cluster. It reads every VM.
+    type: bool
+    default: false
 seealso:
   - module: livemigration.kubevirt.migration_nad
   - module: livemigration.kubevirt.kubevirt_migrations
@@ -153,6 +158,13 @@ migration_network_info:
         first: {description: The first one., type: str, returned: always}
         last: {description: The last one., type: str, returned: always}
         size: {description: How many can be given out., type: int, returned: always}
+    rollout:
+      description: Whether the settings are in force on every pod.
+      type: dict
+      returned: always
+      contains:
+        current: {description: Whether they are., type: bool, returned: always}
+        reason: {description: What is missing., type: str, returned: always}
     pods:
       description: Every virt-handler and synchronization pod.
       type: list
@@ -171,6 +183,7 @@ migration_network_info:
         network: {description: The NAD behind C(migration0)., type: str, returned: always}
         addresses: {description: Its addresses on C(migration0)., type: list, elements: str, returned: always}
         mac: {description: The MAC address of C(migration0)., type: str, returned: always}
+        mtu: {description: The MTU of C(migration0); null where multus does not say it., type: int, returned: always}
         in_slice:
           description: Whether its addresses lie in the slice; null without address or slice.
           type: bool
@@ -214,6 +227,34 @@ migration_network_info:
             address: {description: The address., type: str, returned: always}
             pod: {description: Namespace and name of the pod., type: str, returned: always}
             interface: {description: The interface in the pod., type: str, returned: always}
+            exists: {description: Whether that pod is there; null when nobody may say., type: bool, returned: always}
+    room_for_nodes:
+      description: >-
+        For how many more nodes the free addresses suffice, less those for a rollout and for restarted nodes; null when
+        nobody says which they are.
+      type: int
+      returned: always
+    mtu:
+      description: What is known of the MTU.
+      type: dict
+      returned: always
+      contains:
+        network: {description: What the NAD asks for; null when it does not say., type: int, returned: always}
+        pods: {description: The smallest in a pod; null where multus does not say it., type: int, returned: always}
+    moves:
+      description: What moves have left behind or are working with; null without O(moves).
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        what:
+          description: V(source), a VM with an open attempt, V(migration), or V(receiver), a VM that waits for a guest.
+          type: str
+          returned: always
+        object: {description: The object., type: str, returned: always}
+        vm: {description: The VM it belongs to., type: str, returned: always}
+        attempt: {description: The attempt; empty for a receiver., type: str, returned: always}
+        phase: {description: The phase of a migration or the run strategy of a VM., type: str, returned: always}
 failure:
   description: Why the module failed.
   returned: failure
@@ -247,6 +288,7 @@ MODULE = Module(
                 "range_end": {"type": "str"},
                 "gateway": {"type": "str"},
                 "reserved": {"type": "list", "elements": "str"},
+                "moves": {"type": "bool", "default": False},
             },
             mutually_exclusive=(("slot", "range_start"),),
             required_together=(("slot", "max_clusters"), ("range_start", "range_end")),

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.module_utils import _network_info as info
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import BadInput
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._network_info_nodes import fits
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._network_info_pool import ranges, spans
@@ -23,36 +22,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources 
     POD,
 )
 from unit.kubevirt_site import NAMESPACE, Site, pod
-from unit.memory_cluster import Ticking, job
-
-GATE = "DecentralizedLiveMigration"
-ON = {"developerConfiguration": {"featureGates": [GATE]}, "migrations": {"network": "migration-evpn"}}
-PLAN = {"range": "192.170.10.0/24", "max_clusters": 2, "slot": 0, "gateway": "192.170.10.1"}
-STATUS = "k8s.v1.cni.cncf.io/network-status"
-POOL = "192.170.10.0-24"
-
-
-@pytest.fixture
-def site() -> Site:
-    site = Site()
-    site.nad(exclude=["192.170.10.128/25", "192.170.10.1/32"])
-    site.configure(ON)
-    return site
-
-
-def run(site: Site, **params: Any) -> dict[str, Any]:
-    options = ("namespace", "name", "network", "range", "max_clusters", "slot", "weights")
-    defaults = dict.fromkeys((*options, "range_start", "range_end", "gateway", "reserved"))
-    result = info.work(job({"cluster": site.cluster}, Ticking(), defaults | params))
-    assert (result["changed"], site.cluster.writes) == (False, [])
-    json.dumps(result)
-    found: dict[str, Any] = result["migration_network_info"]
-    return found
-
-
-def ids(found: dict[str, Any]) -> list[str]:
-    assert found["ready"] == ("error" not in [finding["severity"] for finding in found["findings"]])
-    return [finding["id"] for finding in found["findings"]]
+from unit.network_info_site import PLAN, allocate, ids, migration0, network_status, prepared, run, share
 
 
 @pytest.mark.parametrize(
@@ -96,20 +66,9 @@ def test_options_that_contradict_the_range(site: Site) -> None:
         run(site, **PLAN | {"slot": 2})
 
 
-def network_status(site: Site, name: str, entry: dict[str, Any] | None, text: str = "") -> None:
-    entries = [{"name": "k8s-pod-network", "ips": ["10.1.0.9"]}, *([entry] if entry else [])]
-    site.edit(POD, name, {"metadata": {"annotations": {STATUS: text or json.dumps(entries)}}})
-
-
-def migration0(ip: str | None, mac: str = "02:00:00:00:00:ff") -> dict[str, Any]:
-    name = "kubevirt/migration-evpn"
-    return {"name": name, "interface": "migration0", "ips": [ip] if ip else [], "mac": mac}
-
-
-def allocate(site: Site, offset: int, podref: str) -> None:
-    pool = site.cluster.get(IP_POOL, POOL, "kube-system") or {}
-    pool["spec"]["allocations"][str(offset)] = {"podref": podref, "ifname": "migration0"}
-    site.cluster.put(IP_POOL, pool)
+@pytest.fixture
+def site() -> Site:
+    return prepared()
 
 
 Break = Callable[[Site], object]
@@ -147,8 +106,18 @@ SYNC = "virt-synchronization-controller"
             ["pod-not-ready"],
         ),
         (lambda site: site.cluster.objects.pop(("pods", NAMESPACE, H1)), ["node-without-handler", "pool-leak"]),
-        (lambda site: allocate(site, 77, "default/vm-1"), ["pool-shared"]),
+        (lambda site: allocate(site, 77, "default/vm-1"), ["pool-leak"]),
+        (lambda site: share(site, 77, "vm-1"), ["pool-shared"]),
         (lambda site: allocate(site, 77, "kubevirt/gone"), ["pool-leak"]),
+        (lambda site: network_status(site, H1, migration0("192.170.10.2") | {"mtu": 1500}), ["mtu-mismatch"]),
+        (
+            lambda site: network_status(site, H1, migration0("192.170.10.2") | {"name": "default/migration-evpn"}),
+            ["network-mismatch"],
+        ),
+        (
+            lambda site: site.edit(DAEMON_SET, "virt-handler", {"status": {"updatedNumberScheduled": 1}}),
+            ["rollout-pending"],
+        ),
         (
             lambda site: site.edit(KUBEVIRT, "kubevirt", {"status": {"synchronizationAddresses": []}}),
             ["sync-address-missing"],
