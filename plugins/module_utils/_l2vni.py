@@ -40,6 +40,7 @@ _NOTHING: Object = {
     "object": None,
     "readiness": "absent",
     "readiness_meaning": "The L2VNI is not there, or will not be.",
+    "nodes": None,
     "migration_pods_restart_required": False,
     "pods_on_bridge": [],
 }
@@ -175,6 +176,7 @@ def _present(job: Job) -> Result:
             "object": _shown(written or _predicted(seen, planned)),
             "readiness": readiness,
             "readiness_meaning": status.meaning(readiness, seen.shape),
+            "nodes": status.reports(job, part, seen.shape, nodes),
             "migration_pods_restart_required": bool(stranded),
             "pods_on_bridge": stranded,
         },

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ._cluster import Object
+from ._cluster import Object, Resource
 from ._errors import Rejected
 from ._job import Job
 from ._l2vni_shape import Shape
@@ -52,13 +52,14 @@ def reporters(job: Job, part: Part, shape: Shape, nodes: Iterable[Object]) -> li
 
 
 def settle(job: Job, part: Part, shape: Shape, nodes: list[str], *, changed: bool) -> str:
-    """Wait until every node concerned reports the object as provisioned.
+    """Wait until every node concerned reports the object as provisioned; check mode looks once.
 
     The reports carry no generation, so they cannot prove that this very version was applied; they can prove that
     it failed. Only the data plane proves that it works.
 
     :param nodes: the nodes that report.
-    :returns: ``reported``, ``unknown`` where nothing reports, or ``not_waited`` in check mode with a change pending.
+    :returns: ``reported``, ``unknown`` where nothing reports, and in check mode ``not_waited`` with a change pending
+        or ``failing``.
     :raises Rejected: when a node names the object as failed, and keeps doing so.
     """
     if not shape.reports:
@@ -67,7 +68,9 @@ def settle(job: Job, part: Part, shape: Shape, nodes: list[str], *, changed: boo
         return "not_waited"
     if not nodes:
         return "unknown"
-    cluster, resource = job.cluster, shape.kind("routernodeconfigurationstatuses", "RouterNodeConfigurationStatus")
+    if job.check_mode:
+        return "failing" if any(not each["ready"] for each in reports(job, part, shape, nodes) or []) else "reported"
+    cluster, resource = job.cluster, _resource(shape)
     since: dict[str, float] = {}
 
     def look() -> Verdict:
@@ -94,6 +97,22 @@ def settle(job: Job, part: Part, shape: Shape, nodes: list[str], *, changed: boo
     return "reported"
 
 
+def reports(job: Job, part: Part, shape: Shape, nodes: Sequence[str]) -> list[Object] | None:
+    """What each of the nodes says now: whether it is ready, or why not; ``None`` where nothing reports."""
+    if not nodes:
+        return None
+    statuses = job.cluster.list(_resource(shape), part.namespace)
+    told = {node: provisioned(part, [node], statuses) for node in nodes}
+    return [
+        {"node": node, "ready": verdict.done, "trouble": verdict.reason.removeprefix(f"{node}: ")}
+        for node, verdict in told.items()
+    ]
+
+
+def _resource(shape: Shape) -> Resource:
+    return shape.kind("routernodeconfigurationstatuses", "RouterNodeConfigurationStatus")
+
+
 def _refuse(text: str, entry: Object, part: Part, cluster: str) -> None:
     hint = _HINTS.get(str(entry.get("reason")), "See the router pod of that node.")
     wanted = f"the {part.kind} provisioned on its nodes"
@@ -104,6 +123,8 @@ def meaning(readiness: str, shape: Shape) -> str:
     """What a word of ``settle`` proves, in a sentence."""
     if readiness == "reported":
         return "Every node with a router reports success; its reports carry no generation, traffic has the last word."
+    if readiness == "failing":
+        return "A node with a router reports a failure, or nothing yet."
     if readiness == "not_waited":
         return "Nothing was written, so there is nothing to wait for."
     if shape.reports:

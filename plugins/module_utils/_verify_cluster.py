@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from . import _verify_drift as drift
+from ._checks import Finding
 from ._verify_drift import Entry
 
 UNKNOWN = "unknown"
@@ -76,7 +77,15 @@ class Seen:
             if part != "look" and _refusal(failure)
         ]
         found = drift.of_findings((self.look or {}).get("findings") or [], covered)
-        return [*planned, *refusals, *found]
+        return [*planned, *refusals, *found, *self._routers()]
+
+    def _routers(self) -> Iterator[Entry]:
+        """Nodes on which OpenPERouter reports trouble. Where it reports nothing, that is said as unknown."""
+        for node in self.part("l2vni").get("nodes") or []:
+            if not node["ready"]:
+                hint = "Look at its RouterNodeConfigurationStatus and at the router pod."
+                where, wanted = f"Node {node['node']}", "OpenPERouter ready, with the migration network"
+                yield Entry(Finding("router-not-ready", "error", self.name, where, wanted, node["trouble"], hint))
 
 
 def _refusal(failure: Mapping[str, Any]) -> bool:

@@ -202,11 +202,21 @@ l2vni:
           reports carry no generation, so the data plane has the last word.
         - V(unknown) where OpenPERouter reports nothing (releases before v0.2.0, or no router pods); only the data
           plane proves that the network works.
+        - V(failing) in check mode, which does not wait, when a node reports a failure or nothing yet.
         - V(not_waited) in check mode with a change pending, V(absent) after removal.
       returned: always
       type: str
       sample: unknown
     readiness_meaning: {description: That word in a sentence., type: str, returned: always}
+    nodes:
+      description: What each selected node with a router reports; null where nothing reports.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        node: {description: The node., type: str, returned: always}
+        ready: {description: Whether it is ready and names no failure of this L2VNI., type: bool, returned: always}
+        trouble: {description: Why it is not; otherwise empty., type: str, returned: always}
     migration_pods_restart_required:
       description: Whether the bridge is made anew under running pods, which then have to be restarted.
       returned: always

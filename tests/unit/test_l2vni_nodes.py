@@ -116,6 +116,25 @@ class TestWaiting:
         assert found["readiness"] == "unknown"
         assert "No selected node runs a router" in found["readiness_meaning"]
 
+    def test_each_node_by_itself(self) -> None:
+        site = ready("b")
+        quiet = {"node": "node-1", "ready": True, "trouble": ""}
+        assert run(site)["l2vni"]["nodes"] == [quiet, quiet | {"node": "node-2"}]
+
+    def test_check_mode_looks_once(self) -> None:
+        site = ready("b")
+        run(site)
+        site.report("node-2", {"kind": "L2VNI", "name": "migration", "reason": "DependencyFailed", "message": "no L3"})
+        clock = Ticking()
+        found = run(site, clock=clock, check_mode=True)["l2vni"]
+        assert (found["readiness"], clock.seconds) == ("failing", 0)
+        assert [each["trouble"] for each in found["nodes"]] == ["", "DependencyFailed: no L3"]
+        assert "reports a failure" in found["readiness_meaning"]
+
+    @pytest.mark.parametrize("folder", ["a", "b1"])
+    def test_early_releases_report_nothing(self, folder: str) -> None:
+        assert run(ready(folder))["l2vni"]["nodes"] is None
+
     def test_check_mode_does_not_wait_for_what_it_did_not_write(self) -> None:
         found = run(Site("c"), check_mode=True)["l2vni"]
         assert found["readiness"] == "not_waited"

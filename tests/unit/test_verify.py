@@ -158,6 +158,15 @@ def test_a_network_that_differs_from_the_inventory_is_not_told_again_as_one_that
     assert ids(judged(seen)) == ["object-differs"]
 
 
+def test_a_node_on_which_openperouter_has_trouble() -> None:
+    seen = fleet()
+    seen["cluster-a"]["results"][1]["l2vni"]["nodes"][1] |= {"ready": False, "trouble": "DependencyFailed: no L3"}
+    report = judged(seen)
+    assert (ids(report), outcomes(report)) == (["router-not-ready"], ["drift", "ok"])
+    assert report["drift"][0]["object"] == "Node cluster-a-node-2"
+    assert "1 of 2 routers ready" in words.lines(report)[0]
+
+
 def test_a_warning_is_no_drift() -> None:
     seen = fleet()
     look(seen, "cluster-a")["findings"].append(finding("pool-leak", "IPPool x", "warning"))
