@@ -20,18 +20,23 @@ author:
 description:
   - From what the role P(livemigration.kubevirt.verify#role) has read of each cluster to one report of the fleet.
   - The form of the report is described by C(docs/verify_schema.json).
-positional: _input, trust
+positional: _input, trust, findings
 options:
   _input:
     description:
-      - What was read, by cluster. C(look) is the result of M(livemigration.kubevirt.migration_network_info), C(results)
-        are those of the modules that ran in check mode, C(failures) tells by part (C(look), C(compare), C(trust)) what
-        ended it.
+      - What was read, by cluster. C(cluster) is the result of M(livemigration.kubevirt.cluster_info), C(look) that of
+        M(livemigration.kubevirt.migration_network_info), C(results) are those of the modules that ran in check mode,
+        C(failures) tells by part (C(look), C(compare), C(fleet), C(trust)) what ended it.
       - What is not there is unknown.
     type: dict
     required: true
   trust:
     description: The results of M(livemigration.kubevirt.migration_trust) in check mode, one a pair of clusters.
+    type: list
+    elements: dict
+    default: []
+  findings:
+    description: What the filter P(livemigration.kubevirt.fleet_findings#filter) gives.
     type: list
     elements: dict
     default: []
@@ -55,10 +60,14 @@ _value:
 """
 
 
-def fleet_report(fleet: Mapping[str, Mapping[str, Any]], trust: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+def fleet_report(
+    fleet: Mapping[str, Mapping[str, Any]],
+    trust: Sequence[Mapping[str, Any]] = (),
+    findings: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, Any]:
     """The report."""
     finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return _verify.report(fleet, trust, finished)
+    return _verify.report(fleet, trust, findings, finished)
 
 
 class FilterModule:

@@ -26,11 +26,17 @@ OK, DRIFT, INCOMPLETE = "ok", "drift", "incomplete"
 Report = dict[str, Any]
 
 
-def report(fleet: Mapping[str, Mapping[str, Any]], trust_results: Sequence[Mapping[str, Any]], finished: str) -> Report:
+def report(
+    fleet: Mapping[str, Mapping[str, Any]],
+    trust_results: Sequence[Mapping[str, Any]],
+    findings: Sequence[Mapping[str, Any]],
+    finished: str,
+) -> Report:
     """Judge what was read.
 
     :param fleet: what the tasks brought back, by cluster.
     :param trust_results: the results of module migration_trust in check mode, one a pair.
+    :param findings: in what the clusters do not agree, by the inventory and by what each says of itself.
     :param finished: when, for the reader.
     """
     clusters = _with_trust([Seen.of(name, body or {}) for name, body in fleet.items()], trust_results)
@@ -38,7 +44,7 @@ def report(fleet: Mapping[str, Mapping[str, Any]], trust_results: Sequence[Mappi
     pairs = trust.directions([each.name for each in clusters], looked_at, trust_results)
     entries = [
         *(entry for each in clusters for entry in each.entries()),
-        *between.entries(clusters),
+        *between.entries(clusters, findings),
         *trust.entries(pairs, trust_results),
     ]
     outcomes = {each.name: _outcome(each, entries) for each in clusters}

@@ -23,14 +23,16 @@ Section = dict[str, Any]
 class Seen:
     """What the tasks of a run brought back from one cluster.
 
+    :param cluster: what ``cluster_info`` found; empty when it could not be looked at.
     :param look: what ``migration_network_info`` found; ``None`` when the cluster could not be looked at.
     :param results: the results of the modules that were run in check mode.
-    :param failures: what ended each part of the run (``look``, ``compare``) early.
+    :param failures: what ended each part of the run (``look``, ``compare``, ``fleet``, ``trust``) early.
     :param underlay_mtu: what the inventory says of the network below; 0 when it says nothing.
     """
 
     name: str
     slot: int | None = None
+    cluster: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     look: Mapping[str, Any] | None = None
     results: tuple[Mapping[str, Any], ...] = ()
     failures: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
@@ -47,6 +49,7 @@ class Seen:
         return cls(
             name,
             None if slot is None else int(slot),
+            body.get("cluster") or {},
             look,
             tuple(each for each in body.get("results") or () if isinstance(each, Mapping)),
             failures,
@@ -98,13 +101,13 @@ def section(seen: Seen, outcome: str) -> Section:
     """The cluster as the report carries it."""
     look = seen.look or {}
     kubevirt = look.get("kubevirt") or {}
-    settings = seen.part("kubevirt_migrations")
     return {
         "name": seen.name,
         "outcome": outcome,
         "hindrances": seen.hindrances,
         "slot": UNKNOWN if seen.slot is None else seen.slot,
-        "flavour": settings.get("flavour") or UNKNOWN,
+        "uid": seen.cluster.get("uid") or UNKNOWN,
+        "flavour": seen.cluster.get("flavour") or UNKNOWN,
         "kubevirt": _kubevirt(kubevirt) if kubevirt else UNKNOWN,
         "network": look.get("network") or UNKNOWN,
         "slice": look.get("slice") or UNKNOWN,

@@ -15,13 +15,28 @@ from ._checks import Finding
 from ._verify_cluster import Seen
 from ._verify_drift import SITE, Entry
 
+_PARTS = ("id", "severity", "cluster", "object", "wanted", "found", "hint")
 _NETWORK = "migration network"
 _NAD = "NetworkAttachmentDefinition "
 
 
-def entries(fleet: Sequence[Seen]) -> list[Entry]:
-    """Everything that does not go together."""
-    return [*_duplicates(fleet), *_slices(fleet), *_mtus(fleet)]
+_PLAN = ("slot-taken-twice", "range-differs", "max-clusters-differs", "weights-differs", "cluster-twice")
+
+
+def entries(fleet: Sequence[Seen], findings: Iterable[Mapping[str, Any]] = ()) -> list[Entry]:
+    """Everything that does not go together, causes before consequences.
+
+    :param findings: what the comparison of the whole fleet found; what follows from it is not told again.
+    """
+    everybody = tuple(seen.name for seen in fleet)
+    told = [Finding(**{part: each[part] for part in _PARTS}) for each in findings]
+    causes = {each.id for each in told}
+    return [
+        *(Entry(each, clusters=(each.cluster,) if each.cluster else everybody) for each in told),
+        *_duplicates(fleet),
+        *([] if causes.intersection(_PLAN) else _slices(fleet)),
+        *([] if "mtu-differs" in causes else _mtus(fleet)),
+    ]
 
 
 def _entry(check: str, clusters: Iterable[str], where: str, wanted: str, found: str, hint: str) -> Entry:

@@ -18,9 +18,12 @@ Fleet = dict[str, Any]
 Break = Callable[[Fleet], object]
 
 
-def judged(seen: Fleet, trust: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def judged(
+    seen: Fleet, trust: list[dict[str, Any]] | None = None, findings: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     before = copy.deepcopy(seen)
-    report = verify.report(seen, trust if trust is not None else [pair()], "2026-11-23T02:00:00+00:00")
+    pairs = [pair()] if trust is None else trust
+    report = verify.report(seen, pairs, findings or [], "2026-11-23T02:00:00+00:00")
     assert seen == before
     json.dumps(report)
     told = [*report["drift"], *report["warnings"]]
@@ -83,6 +86,27 @@ def test_what_no_cluster_sees_alone(what: Break, expected: str, concerned: tuple
     assert ids(report) == [expected]
     assert report["drift"][0]["clusters"] == list(concerned)
     assert (report["outcome"], outcomes(report)) == ("drift", ["drift", "drift"])
+
+
+@pytest.mark.parametrize(
+    ("cause", "what", "silenced"),
+    [
+        ("slot-taken-twice", widen, "slices-overlap"),
+        ("mtu-differs", lambda seen: look(seen)["mtu"].update(network=1450), "fleet-mtu-differs"),
+    ],
+)
+def test_a_cause_is_told_and_not_what_follows_from_it(cause: str, what: Break, silenced: str) -> None:
+    seen = fleet()
+    what(seen)
+    assert ids(judged(seen)) == [silenced]
+    report = judged(seen, findings=[finding(cause, "fleet") | {"cluster": "", "text": "all of it"}])
+    assert (ids(report), outcomes(report)) == ([cause], ["drift", "drift"])
+    assert report["drift"][0]["clusters"] == list(CLUSTERS)
+
+
+def test_what_the_comparison_of_the_fleet_found_on_one_cluster() -> None:
+    report = judged(fleet(), findings=[finding("vtep-ranges-overlap", "Underlay x") | {"text": ""}])
+    assert (ids(report), outcomes(report)) == (["vtep-ranges-overlap"], ["drift", "ok"])
 
 
 def test_an_address_of_a_pod_that_is_gone_answers_to_nobody() -> None:
@@ -258,7 +282,7 @@ def test_what_is_not_known_is_said_as_unknown() -> None:
     for part in ("rollout", "room_for_nodes", "moves", "pools", "pods"):
         look(seen, "cluster-a")[part] = None
     look(seen, "cluster-a")["mtu"] = {"network": None, "pods": None}
-    seen["cluster-a"]["results"] = []
+    seen["cluster-a"] |= {"results": [], "cluster": {}}
     one = judged(seen)["clusters"][0]
     for part in ("rollout", "room_for_nodes", "moves", "pools", "pods", "flavour", "routers"):
         assert one[part] == "unknown", part

@@ -19,12 +19,13 @@ def cluster(name: str, slot: int) -> dict[str, Any]:
     """One cluster of the procedure that KubeVirt has published."""
     first = 2 if slot == 0 else 128
     pods = [pod(name, number, first + number) for number in range(3)]
-    settings = {"changed": False, "actions": [], "diff": [], "kubevirt_migrations": {"flavour": "kubevirt"}}
+    settings: dict[str, Any] = {"changed": False, "actions": [], "diff": [], "kubevirt_migrations": {}}
     routers = [{"node": f"{name}-node-{number}", "ready": True, "trouble": ""} for number in (1, 2)]
     segment = {"changed": False, "actions": [], "diff": [], "l2vni": {"nodes": routers}}
     return {
         "slot": slot,
         "underlay_mtu": 0,
+        "cluster": {"name": name, "uid": f"uid-of-{name}", "flavour": "kubevirt"},
         "look": {
             "ready": True,
             "findings": [],
