@@ -165,6 +165,7 @@ l3vni:
           reports carry no generation, so the data plane has the last word.
         - V(unknown) where OpenPERouter reports nothing (releases before v0.2.0, or no router pods); only the data
           plane proves that the network works.
+        - V(failing) in check mode, which does not wait, when a node reports a failure or nothing yet.
         - V(not_waited) in check mode with a change pending, V(absent) after removal.
       returned: always
       type: str
