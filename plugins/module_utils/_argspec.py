@@ -117,7 +117,18 @@ def _without_env(options: Options) -> Options:
     return explicit
 
 
-_SECRETS = ("token", "password", "client-key-data", "id-token", "refresh-token", "access-token", "client-secret")
+_SECRETS = (
+    "api_key",
+    "basic_auth",
+    "proxy_basic_auth",
+    "token",
+    "password",
+    "client-key-data",
+    "id-token",
+    "refresh-token",
+    "access-token",
+    "client-secret",
+)
 
 
 def secrets_of(params: Any) -> set[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
@@ -68,17 +68,25 @@ def outcome(
 
 
 def open_clusters(params: Mapping[str, Any], clock: Clock) -> dict[str, Cluster]:
-    """The clusters that the options name; two must be two, and all of several different."""
+    """The clusters that the options name; two must be two, and all of several different.
+
+    Nothing is sent to ``others`` before it is asked for.
+    """
     if "clusters" in params:
         several = [connect(options, clock, options["cluster_name"]) for options in params["clusters"]]
         for source, target in itertools.combinations(several, 2):
             different(source, target)
         return {cluster.name: cluster for cluster in several}
     if "source" not in params:
-        return {"cluster": connect(params, clock)}
+        others = {name: connect(given, clock, name) for name, given in _others(params)}
+        return {**others, "cluster": connect(params, clock)}
     source, target = (connect(params[side], clock, side) for side in ("source", "target"))
     different(source, target)
     return {"source": source, "target": target}
+
+
+def _others(params: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return ((f"other {name}", given | {"cluster_name": name}) for name, given in (params.get("others") or {}).items())
 
 
 def ansible_options(options: Options) -> dict[str, dict[str, Any]]:

@@ -26,22 +26,15 @@ from unit.memory_cluster import MemoryCluster, Ticking, job
 
 OWN = ("virt-handler", "virt-synchronization-controller")
 DEFAULTS = {name: option.get("default") for name, option in SPEC.options.items()}
-DEMO: Object = {
-    "name": "migration-evpn",
-    "vni": 666,
-    "mtu": 1400,
-    "range": "192.170.10.0/24",
-    "gateway": "192.170.10.1",
-    "slot": 0,
-    "max_clusters": 2,
-}
+PLAN: Object = {"range": "192.170.10.0/24", "gateway": "192.170.10.1", "slot": 0, "max_clusters": 2}
+DEMO: Object = PLAN | {"name": "migration-evpn", "vni": 666, "mtu": 1400}
 
 
 class Site(MemoryCluster):
     """A cluster with Multus, KubeVirt's namespace and three nodes, one of them tainted and one cordoned."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, name: str = "cluster-a") -> None:
+        super().__init__(name)
         self.put(NAMESPACE, {"metadata": {"name": "kubevirt"}})
         cordoned = {"unschedulable": True, "taints": [_taint("node.kubernetes.io/unschedulable")]}
         for name, spec in {
