@@ -8,7 +8,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: migration_addresses_info
-short_description: Look at which addresses of the migration network a cluster holds, and whether others hold its new ones
+short_description: Look at which addresses of the migration network a cluster holds, and who holds its new ones
 version_added: 0.1.0
 description:
   - Reads what the NADs of the migration network can give out on a cluster and what their pools have given out, and

@@ -45,8 +45,12 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
         if not self._in_worker(task_vars):
             wrap_async = self._task.async_val and not self._connection.has_native_async
             result |= self._execute_module(task_vars=task_vars, wrap_async=wrap_async)
-            return result
-        return result | self._work()
+        else:
+            result |= self._work()
+        if self._task.check_mode and task_vars.get("preflight_planning"):
+            # What a run is going to change is not yet a change of that run; it is told in the actions.
+            result["changed"] = False
+        return result
 
     def _in_worker(self, task_vars: dict[str, Any]) -> bool:
         """Whether the module would run on this machine, as this user, with this interpreter, waited for."""
