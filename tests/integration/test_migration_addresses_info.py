@@ -20,7 +20,14 @@ PLAN: dict[str, Any] = {"range": "10.201.0.0/24", "max_clusters": 2}
 def holding(bed: TestBed, namespace: str) -> Iterator[TestBed]:
     """The second cluster has a network of half the range."""
     _one, two = list(bed.clusters.values())[:2]
-    own = {"name": "net", "namespace": namespace, "vni": 2001, "mtu": 1400, "slot": 0, "required_addresses": 3}
+    own: dict[str, Any] = {
+        "name": "net",
+        "namespace": namespace,
+        "vni": 2001,
+        "mtu": 1400,
+        "slot": 0,
+        "required_addresses": 3,
+    }
     assert on(two, "migration_nad", **own, **PLAN).changed
     yield bed
     two.client.delete(NADS, "net", namespace)
