@@ -16,6 +16,7 @@ from testbed.audit import Write
 from testbed.testing import TestBed
 
 ROOT = Path(__file__).resolve().parents[2]
+DEMO = ROOT / "inventory" / "demo"
 _RECAP = re.compile(r"^(\S+)\s+: ok=\d+\s+changed=(\d+)\s+unreachable=0\s+failed=(\d+)", re.MULTILINE)
 
 
@@ -51,6 +52,7 @@ def playbook(
     *arguments: str,
     user: str = "admin",
     environment: dict[str, str] | None = None,
+    inventory: Path = DEMO,
     **extra: Any,
 ) -> Ran:
     """Run a playbook of the collection.
@@ -60,7 +62,7 @@ def playbook(
     """
     marks = {cluster: bed.clusters[cluster].mark() for cluster in bed.clusters}
     done = subprocess.run(
-        command(name, *arguments, **extra),
+        command(name, *arguments, inventory=inventory, **extra),
         env=os.environ | {"DEMO_KUBECONFIGS": str(bed.directory)} | (environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -71,9 +73,8 @@ def playbook(
     return Ran(done.returncode, done.stdout, written(bed, marks, user))
 
 
-def command(name: str, *arguments: str, **extra: Any) -> list[str]:
+def command(name: str, *arguments: str, inventory: Path = DEMO, **extra: Any) -> list[str]:
     """The command line of a run."""
-    inventory = ROOT / "inventory" / "demo"
     variables = f"--extra-vars={json.dumps(extra)}"
     return ["ansible-playbook", f"--inventory={inventory}", f"livemigration.kubevirt.{name}", variables, *arguments]
 
