@@ -100,49 +100,44 @@ def _refusal(failure: Mapping[str, Any]) -> bool:
 def section(seen: Seen, outcome: str) -> Section:
     """The cluster as the report carries it."""
     look = seen.look or {}
-    kubevirt = look.get("kubevirt") or {}
-    return {
+    found = {
         "name": seen.name,
         "outcome": outcome,
         "hindrances": seen.hindrances,
-        "slot": UNKNOWN if seen.slot is None else seen.slot,
-        "uid": seen.cluster.get("uid") or UNKNOWN,
-        "flavour": seen.cluster.get("flavour") or UNKNOWN,
-        "kubevirt": _kubevirt(kubevirt) if kubevirt else UNKNOWN,
-        "network": look.get("network") or UNKNOWN,
-        "slice": look.get("slice") or UNKNOWN,
-        "rollout": _known(look.get("rollout")),
-        "pods": _known(look.get("pods")),
-        "nodes_without_handler": _known(look.get("nodes_without_handler")),
-        "synchronization_addresses": _known(look.get("synchronization_addresses")),
-        "pools": _pools(look),
-        "room_for_nodes": _known(look.get("room_for_nodes")),
-        "mtu": _mtu(seen, look),
-        "routers": _known(seen.part("l2vni").get("nodes")),
-        "moves": _known(look.get("moves")),
+        "slot": seen.slot,
+        "uid": seen.cluster.get("uid"),
+        "flavour": seen.cluster.get("flavour"),
+        "kubevirt": look.get("kubevirt"),
+        "network": look.get("network") or None,
+        "slice": look.get("slice"),
+        "rollout": look.get("rollout"),
+        "pods": look.get("pods"),
+        "nodes_without_handler": look.get("nodes_without_handler"),
+        "synchronization_addresses": look.get("synchronization_addresses"),
+        "pools": look.get("pools"),
+        "room_for_nodes": look.get("room_for_nodes"),
+        "mtu": _mtu(seen, look.get("mtu") or {}),
+        "routers": seen.part("l2vni").get("nodes"),
+        "moves": look.get("moves"),
     }
+    told: Section = spelled(found)
+    return told
 
 
-def _known(value: Any) -> Any:
-    return UNKNOWN if value is None else value
-
-
-def _kubevirt(found: Mapping[str, Any]) -> Section:
-    return {**found, "version": found.get("version") or UNKNOWN}
-
-
-def _pools(look: Mapping[str, Any]) -> Any:
-    if look.get("pools") is None:
+def spelled(value: Any) -> Any:
+    """What nothing is known of, however deep, in the report's own word."""
+    if value is None:
         return UNKNOWN
-    return [{**pool, "free": _known(pool.get("free"))} for pool in look["pools"]]
+    if isinstance(value, Mapping):
+        return {key: spelled(each) for key, each in value.items()}
+    return [spelled(each) for each in value] if isinstance(value, list | tuple) else value
 
 
-def _mtu(seen: Seen, look: Mapping[str, Any]) -> Section:
+def _mtu(seen: Seen, found: Mapping[str, Any]) -> Section:
     """From the network below up to the pods. No API says what an overlay's segment carries."""
-    found = look.get("mtu") or {}
     return {
-        "underlay": seen.underlay_mtu or UNKNOWN,
-        "segment": UNKNOWN,
-        "network": found.get("network") or UNKNOWN,
-        "pods": found.get("pods") or UNKNOWN,
+        "underlay": seen.underlay_mtu or None,
+        "segment": None,
+        "network": found.get("network"),
+        "pods": found.get("pods"),
     }

@@ -39,7 +39,7 @@ def _hindrances(cluster: Mapping[str, Any]) -> Iterator[str]:
 
 def _network(cluster: Mapping[str, Any]) -> Iterator[str]:
     pods, piece = cluster["pods"], cluster["slice"]
-    inside = sum(1 for pod in pods if pod["in_slice"])
+    inside = sum(1 for pod in pods if pod["in_slice"] is True)
     where = "the slice" if piece == UNKNOWN else f"{piece['first']}-{piece['last']}"
     yield f"{inside} of {len(pods)} pods in {where}"
     if cluster["room_for_nodes"] != UNKNOWN:

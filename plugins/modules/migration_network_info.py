@@ -44,36 +44,13 @@ options:
       - The address range of the whole fleet as a CIDR.
       - Without it the addresses that the NetworkAttachmentDefinition can give out are this cluster's slice.
     type: str
-  max_clusters:
-    description:
-      - How many clusters share O(range).
-    type: int
-  slot:
-    description:
-      - The slot of this cluster in the address plan, from 0.
-    type: int
-  weights:
-    description:
-      - One weight a slot, for slices in proportion instead of equal ones.
-    type: list
-    elements: int
-  range_start:
-    description:
-      - The first address of this cluster, instead of O(slot).
-    type: str
-  range_end:
-    description:
-      - The last address of this cluster.
-    type: str
-  gateway:
-    description:
-      - An address of O(range) that no pod may have.
-    type: str
-  reserved:
-    description:
-      - Further addresses or CIDRs of O(range) that no pod may have.
-    type: list
-    elements: str
+  max_clusters: {description: "How many clusters share O(range).", type: int}
+  slot: {description: "The slot of this cluster in the address plan, from 0.", type: int}
+  weights: {description: "One weight a slot, for slices in proportion instead of equal ones.", type: list, elements: int}
+  range_start: {description: "The first address of this cluster, instead of O(slot).", type: str}
+  range_end: {description: "The last address of this cluster.", type: str}
+  gateway: {description: "An address of O(range) that no pod may have.", type: str}
+  reserved: {description: "Further addresses or CIDRs of O(range) that no pod may have.", type: list, elements: str}
   moves:
     description:
       - Also look for what moves have left behind on the cluster. It reads every VM.
