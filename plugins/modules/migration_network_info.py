@@ -46,7 +46,7 @@ options:
     type: str
   max_clusters: {description: "How many clusters share O(range).", type: int}
   slot: {description: "The slot of this cluster in the address plan, from 0.", type: int}
-  weights: {description: "One weight a slot, for slices in proportion instead of equal ones.", type: list, elements: int}
+  weights: {description: "One weight a slot, for slices in proportion.", type: list, elements: int}
   range_start: {description: "The first address of this cluster, instead of O(slot).", type: str}
   range_end: {description: "The last address of this cluster.", type: str}
   gateway: {description: "An address of O(range) that no pod may have.", type: str}
