@@ -18,6 +18,13 @@ options:
       - Of an IPv6 range of V(/64) or larger only the lower half of the first V(/64) is given out.
       - Required with O(state=present).
     type: str
+  second_range:
+    description:
+      - A range of the other address family, cut by the same O(slot), O(max_clusters) and O(weights), so that every pod
+        gets an address of each.
+      - KubeVirt uses only the address of O(range); the second one is for whoever else looks at the network.
+      - O(avoid) and O(reserved) hold for both.
+    type: str
   slot:
     description:
       - The number of this cluster in the fleet, from 0 to O(max_clusters) minus 1. It must never change.
@@ -47,7 +54,7 @@ options:
     type: str
   reserved:
     description:
-      - Further addresses or networks of the range that no pod may get.
+      - Further addresses or networks of the ranges that no pod may get.
     type: list
     elements: str
   avoid:

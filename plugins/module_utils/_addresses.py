@@ -125,7 +125,17 @@ class AddressPlan:
                 hint="Slots count from 0; max_clusters is fixed for the life of the range.",
                 reason="slot_outside_plan",
             )
-        found = Slice(self.network, self._weighted(slot) if self.weights else self._block(slot), self.reserved)
+        block = self._weighted(slot) if self.weights else self._block(slot)
+        if block.size < 1:
+            # Bounds that cross would not confine whereabouts to nothing, but to nowhere.
+            found = f"weight {self.weights[slot]} of {sum(self.weights)} is less than one address"
+            hint = "Give the slot more weight or take a larger range; changing a weight renumbers the fleet."
+            raise BadInput(
+                f"at least one address for slot {slot} of {self.network}", found, hint=hint, reason="slice_empty"
+            )
+        return self._usable(slot, Slice(self.network, block, self.reserved))
+
+    def _usable(self, slot: int, found: Slice) -> Slice:
         if not found.spans:
             raise BadInput(
                 f"at least one address for slot {slot} of {self.network}",
@@ -252,6 +262,11 @@ def between(start: str, end: str, within: Network, kept: tuple[Network, ...] = (
         found = f"{first} and {last}"
         hint = "Exchange them; whereabouts would ignore range_end without a word."
         raise BadInput("range_start not above range_end", found, hint=hint, reason="range_bounds_swapped")
+    (reach,) = whereabouts.spans(Range(within))
+    for option, bound in (("range_start", first), ("range_end", last)):
+        if int(bound) > int(reach.last):
+            hint = "Of an IPv6 range whereabouts gives out only the lower half of the first /64."
+            raise BadInput(f"{option} of at most {reach.last}", str(bound), hint=hint, reason=f"{option}_unreachable")
     result = Slice(within, Span(first, last), kept)
     if not result.spans:
         found = f"all of {first}-{last} is reserved"

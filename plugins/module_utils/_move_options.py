@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from ._address_plans import plans
 from ._addresses import AddressPlan
 from ._argspec import ArgumentSpec, Options
 from ._errors import BadInput
@@ -40,6 +41,7 @@ def options() -> ArgumentSpec:
             "state": {"type": "str", "choices": ["migrated", "prepared", "absent"], "default": "migrated"},
             "range": {"type": "str"},
             "max_clusters": {"type": "int"},
+            "weights": {"type": "list", "elements": "int"},
             "source_slot": {"type": "int"},
             "target_slot": {"type": "int"},
             "source_slice": {"type": "dict", "options": _BOUNDS},
@@ -52,7 +54,7 @@ def options() -> ArgumentSpec:
         },
         mutually_exclusive=(("range", "target_slice"), ("range", "source_slice")),
         required_together=(("range", "max_clusters", "target_slot"),),
-        required_by={"source_slot": ("range",), "source_slice": ("target_slice",)},
+        required_by={"source_slot": ("range",), "weights": ("range",), "source_slice": ("target_slice",)},
     )
 
 
@@ -109,12 +111,8 @@ def network(params: Mapping[str, Any]) -> Network:
 
 
 def _plan(params: Mapping[str, Any]) -> AddressPlan:
-    try:
-        whole = ipaddress.ip_network(params["range"], strict=False)
-    except ValueError as error:
-        hint = "Write it as the migration network has it, such as 192.170.10.0/24."
-        raise BadInput("a range in CIDR form", str(error), "", "", hint, "bad_range") from error
-    return AddressPlan(whole, params["max_clusters"])
+    """Of the range alone: KubeVirt moves nothing over the addresses of a second one."""
+    return plans(params["range"], max_clusters=params["max_clusters"], weights=params.get("weights") or ())[0]
 
 
 def _bounds(bounds: Mapping[str, str], option: str) -> Slice:

@@ -16,6 +16,7 @@ from . import _nad_overlaps as overlaps
 from . import _nad_pool as pool
 from . import _nad_removal as removal
 from . import _whereabouts as whereabouts
+from ._addresses import Slice
 from ._checks import refuse
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import MigrationError, Missing
@@ -58,7 +59,7 @@ def observe(cluster: Cluster, wanted: Wanted) -> Seen:
         # Only a change concerns those who use the network; all pods of a cluster are many.
         seen = family.with_users(cluster, seen)
     choice = family.choose(wanted, seen)
-    given = pool.allocations(cluster, pool_of(wanted, choice.before))
+    given = pool.allocations(cluster, *(pool_of(piece, choice.before) for piece in wanted.pieces))
     networks, closed = overlaps.observe(cluster, wanted.link.bridge)
     return Seen(
         cluster,
@@ -80,9 +81,9 @@ def _attachments(cluster: Cluster) -> list[Object]:
         raise Missing("Multus' NetworkAttachmentDefinition kind", found, hint=hint, reason="multus_missing") from error
 
 
-def pool_of(wanted: Wanted, config: Object | None) -> str:
-    """The IPPool that the network draws from."""
-    return whereabouts.pool_name(wanted.slice.network, cni.network_name(config or {}))
+def pool_of(piece: Slice, config: Object | None) -> str:
+    """The IPPool that one of its ranges draws from."""
+    return whereabouts.pool_name(piece.network, cni.network_name(config or {}))
 
 
 def plan(wanted: Wanted, seen: Seen) -> Plan:
@@ -92,7 +93,7 @@ def plan(wanted: Wanted, seen: Seen) -> Plan:
     findings += pool.rivals(wanted, choice.before or {}, cluster.name, list(seen.others))
     findings += overlaps.check(wanted, (*seen.networks, *wanted.avoid), cluster.name)
     refuse(findings)
-    warnings = _clashes(wanted, seen)
+    warnings = [*_clashes(wanted, seen), *_dropped(wanted, seen)]
     after = configuration(wanted, choice)
     text = cni.render(after)
     piece = wanted.slice.as_dict()
@@ -140,6 +141,14 @@ def _clashes(wanted: Wanted, seen: Seen) -> list[str]:
     ]
 
 
+def _dropped(wanted: Wanted, seen: Seen) -> list[str]:
+    ipam = cni.main_plugin(seen.choice.before or {}).get("ipam") or {}
+    if wanted.second or not ipam.get("ipRanges"):
+        return []
+    ranges = ", ".join(str(entry.get("range")) for entry in ipam["ipRanges"])
+    return [f"{seen.cluster.name}: pods get no address of {ranges} any more, because second_range is not set."]
+
+
 def changed_allocation(wanted: Wanted, seen: Seen) -> bool:
     """Whether pods that start from now on draw from other addresses than before."""
     before = seen.choice.before
@@ -155,7 +164,11 @@ def outside(wanted: Wanted, seen: Seen) -> list[dict[str, str]] | None:
     """
     if seen.given is None:
         return None
-    return [{"address": str(each.address), "pod": each.pod} for each in seen.given if each.address not in wanted.slice]
+    return [
+        {"address": str(each.address), "pod": each.pod}
+        for each in seen.given
+        if not any(each.address in piece for piece in wanted.pieces)
+    ]
 
 
 def work(job: Job) -> Result:
@@ -179,7 +192,8 @@ def _present(job: Job) -> Result:
     seen = observe(cluster, wanted)
     planned = plan(wanted, seen)
     needed = capacity.need(cluster, wanted.namespace, job.params["growth"], job.params["required_addresses"])
-    capacity.check(wanted, needed, cluster.name)
+    room = capacity.room(cluster, wanted, seen.given or ())
+    warnings += capacity.check(wanted, needed, room, cluster.name, changes=planned.changed)
     if planned.changed and seen.choice.way == "create" and cluster.get(NAMESPACE, wanted.namespace) is None:
         hint = "The NAD lives where KubeVirt is installed: install KubeVirt first, or correct namespace."
         raise Missing(f"namespace {wanted.namespace}", "no such namespace", hint=hint, reason="namespace_missing")
@@ -199,7 +213,7 @@ def _present(job: Job) -> Result:
         | {
             "changed_allocation": changed_allocation(wanted, seen),
             "out_of_slice": strays,
-            "capacity": needed.as_dict(wanted.slice.size),
+            "capacity": needed.as_dict(room),
             "migration_pods_restart_required": bool(stale),
             "pods": stale,
         },
@@ -210,6 +224,10 @@ def _stale(seen: Seen) -> list[User]:
     """The pods of the NADs that another one takes the place of: they keep what they have until they are restarted."""
     names = family.superseded(seen.family, seen.choice.name)
     return [user for name in names for user in seen.family.users_of(name)]
+
+
+def _addresses(piece: Slice, seen: Seen) -> dict[str, Any]:
+    return {"range": str(piece.network), "slice": piece.as_dict(), "pool": pool_of(piece, seen.choice.before)}
 
 
 def _facts(wanted: Wanted, seen: Seen) -> dict[str, Any]:
@@ -223,8 +241,7 @@ def _facts(wanted: Wanted, seen: Seen) -> dict[str, Any]:
         "vlan": wanted.link.vlan or None,
         "resource_name": wanted.link.resource or None,
         "mtu": wanted.mtu,
-        "range": str(wanted.slice.network),
-        "slice": wanted.slice.as_dict(),
-        "pool": pool_of(wanted, seen.choice.before),
+        **_addresses(wanted.slice, seen),
+        "second": _addresses(wanted.second, seen) if wanted.second else None,
         "config": configuration(wanted, seen.choice),
     }

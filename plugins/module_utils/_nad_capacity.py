@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
-from ._cluster import Cluster, Object
-from ._errors import BadInput, Missing
+from ._cluster import Cluster, Object, namespaced_name
+from ._errors import BadInput, Forbidden, Missing
 from ._kubevirt import HANDLER, SYNC_CONTROLLER
 from ._nad_config import Wanted
-from ._resources import DAEMON_SET, DEPLOYMENT, KUBEVIRT, NODE
+from ._network_info_nodes import fits
+from ._resources import DAEMON_SET, DEPLOYMENT, KUBEVIRT, NODE, POD
+from ._whereabouts import Allocation
 
 _SYNC_REPLICAS = 2
+_OWN_PODS = f"kubevirt.io in ({HANDLER},{SYNC_CONTROLLER})"
 _LEAKED = 2
 """A node that reboots keeps its old address until whereabouts' reconciler runs, once a day."""
 
@@ -42,16 +46,48 @@ class Need:
             return self.required + self.growth
         return self.nodes + self.sync_replicas + self.surge + self.growth + self.spare
 
-    def as_dict(self, available: int) -> dict[str, Any]:
+    def as_dict(self, room: Room) -> dict[str, Any]:
         """The need as results carry it, beside what there is."""
-        return {**dataclasses.asdict(self), "needed": self.total, "available": available}
+        return {**dataclasses.asdict(self), "needed": self.total, **dataclasses.asdict(room)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Room:
+    """What a slice has for KubeVirt's pods.
+
+    :param taken: addresses that others have, or that nobody has given back.
+    :param available: the addresses of the slice without those.
+    """
+
+    taken: int
+    available: int
+
+
+def room(cluster: Cluster, wanted: Wanted, given: Iterable[Allocation]) -> Room:
+    """The room of the slice; of two, which give every pod an address each, of the one that has less."""
+    held = {allocation.address for allocation in _others(cluster, wanted.namespace, list(given))}
+    rooms = []
+    for piece in wanted.pieces:
+        taken = sum(1 for address in held if address in piece)
+        rooms.append(Room(taken, piece.size - taken))
+    return min(rooms, key=lambda each: each.available)
+
+
+def _others(cluster: Cluster, namespace: str, given: list[Allocation]) -> list[Allocation]:
+    """What is given out to others than KubeVirt's own pods, which the need counts."""
+    try:
+        own = {namespaced_name(pod) for pod in cluster.list(POD, namespace, labels=_OWN_PODS)} if given else set()
+    except Forbidden:
+        # Nobody can tell whose they are; most likely KubeVirt's.
+        return []
+    return [allocation for allocation in given if allocation.pod not in own]
 
 
 def need(cluster: Cluster, namespace: str, growth: int, required: int | None = None) -> Need:
     """What the cluster needs now, and soon.
 
-    virt-handler runs once a node; before KubeVirt has rolled it out, every node without a taint that keeps pods
-    away counts.
+    virt-handler runs once a node. The DaemonSet controller counts nodes that are not ready and leaves out those that
+    the node placement does; before KubeVirt has rolled it out, that is done here.
     """
     if required is not None:
         # The user's own number; nothing has to be readable for it.
@@ -59,38 +95,52 @@ def need(cluster: Cluster, namespace: str, growth: int, required: int | None = N
     handlers = cluster.get(DAEMON_SET, HANDLER, namespace)
     nodes = int(((handlers or {}).get("status") or {}).get("desiredNumberScheduled") or 0)
     if not nodes:
-        nodes = sum(1 for node in cluster.list(NODE) if not _keeps_away(node))
+        placement = _placement(cluster, namespace)
+        nodes = sum(1 for node in cluster.list(NODE) if _linux(node) and fits(node, placement))
     replicas = _sync_replicas(cluster, namespace)
     return Need(nodes, replicas, math.ceil(replicas / 4), growth)
 
 
-def _keeps_away(node: Object) -> bool:
-    # A cordoned node still runs DaemonSets, so its taint does not count.
-    taints = (node.get("spec") or {}).get("taints") or []
-    return any(
-        taint.get("effect") in ("NoSchedule", "NoExecute") and taint.get("key") != "node.kubernetes.io/unschedulable"
-        for taint in taints
-    )
+def _placement(cluster: Cluster, namespace: str) -> Object:
+    """Where virt-handler will run, as the KubeVirt CR says."""
+    return (_kubevirt(cluster, namespace).get("workloads") or {}).get("nodePlacement") or {}
+
+
+def _linux(node: Object) -> bool:
+    return bool((node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux")
+
+
+def _kubevirt(cluster: Cluster, namespace: str) -> Object:
+    """The spec of the KubeVirt CR, empty where there is none yet."""
+    for kubevirt in kubevirts(cluster):
+        if kubevirt["metadata"].get("namespace") == namespace:
+            return kubevirt.get("spec") or {}
+    return {}
 
 
 def _sync_replicas(cluster: Cluster, namespace: str) -> int:
     found = cluster.get(DEPLOYMENT, SYNC_CONTROLLER, namespace)
     if found:
         return int((found.get("spec") or {}).get("replicas") or _SYNC_REPLICAS)
-    for kubevirt in kubevirts(cluster):
-        if kubevirt["metadata"].get("namespace") == namespace:
-            return int(((kubevirt.get("spec") or {}).get("infra") or {}).get("replicas") or _SYNC_REPLICAS)
-    return _SYNC_REPLICAS
+    return int((_kubevirt(cluster, namespace).get("infra") or {}).get("replicas") or _SYNC_REPLICAS)
 
 
-def check(wanted: Wanted, needed: Need, cluster: str) -> None:
-    """:raises BadInput: when the slice is too small, with the arithmetic."""
-    if wanted.slice.size >= needed.total:
-        return
-    piece = wanted.slice.as_dict()
+def check(wanted: Wanted, needed: Need, left: Room, cluster: str, *, changes: bool) -> list[str]:
+    """The warning where only addresses that others hold are missing from a network as it is.
+
+    :param changes: whether the network is made or changed.
+    :raises BadInput: when the slice is too small, with the arithmetic.
+    """
+    if left.available >= needed.total:
+        return []
+    piece = min(wanted.pieces, key=lambda each: each.size).as_dict()
+    held = f", {left.taken} of them held by others or not given back" if left.taken else ""
+    if not changes and left.available + left.taken >= needed.total:
+        # What runs goes on running: whereabouts may give them back, and until then this is no reason to stop.
+        return [f"the slice has {piece['size']} addresses{held}; needed are {needed.total}: {_sum(needed)}."]
     raise BadInput(
         f"at least {needed.total} addresses: {_sum(needed)}",
-        f"{piece['size']} from {piece['first']} to {piece['last']}",
+        f"{piece['size']} from {piece['first']} to {piece['last']}{held}",
         cluster,
         wanted.title,
         "Take a larger range, fewer max_clusters or less growth; all clusters must change together.",

@@ -28,7 +28,6 @@ _REFUSED = {
 }
 _REFUSED_IPAM = {
     "node_slice_size": "it makes whereabouts ignore exclude and the bounds, so that clusters get the same addresses",
-    "ipRanges": "KubeVirt uses only the first address, and further ranges are outside of the address plan",
 }
 
 
@@ -39,6 +38,7 @@ class Wanted:
     :param link: how it joins a network of the nodes.
     :param slice: the addresses of this cluster within the range of the fleet.
     :param avoid: networks that the user knows of and the cluster does not name.
+    :param second: its addresses of the other family, which KubeVirt itself does not use.
     """
 
     name: str
@@ -49,6 +49,12 @@ class Wanted:
     style: Style = "bounds"
     cni_version: str = "0.3.1"
     avoid: tuple[tuple[str, Network], ...] = ()
+    second: Slice | None = None
+
+    @property
+    def pieces(self) -> tuple[Slice, ...]:
+        """The slices of all its ranges."""
+        return (self.slice, self.second) if self.second else (self.slice,)
 
     @property
     def title(self) -> str:
@@ -127,8 +133,11 @@ def desired(wanted: Wanted, before: Object | None = None) -> Object:
         plugin.pop(key, None)
     plugin |= wanted.link.plugin(wanted.mtu)
     ipam = plugin.get("ipam") or {}
-    kept = {key: value for key, value in ipam.items() if key not in _BOUNDS}
+    kept = {key: value for key, value in ipam.items() if key not in ("ipRanges", *_BOUNDS)}
     plugin["ipam"] = kept | wanted.slice.ipam(wanted.style)
+    if wanted.second:
+        entry = wanted.second.ipam(wanted.style)
+        plugin["ipam"]["ipRanges"] = [{key: value for key, value in entry.items() if key != "type"}]
     return config
 
 
@@ -150,10 +159,11 @@ def network_of(config: Object) -> Object:
 def _normal(config: Object) -> Object:
     config = copy.deepcopy(config)
     ipam = main_plugin(config).get("ipam") or {}
-    if ipam.get("exclude"):
-        ipam["exclude"] = sorted({_normal_network(text) for text in ipam["exclude"]})
-    if ipam.get("range"):
-        ipam["range"] = _normal_network(ipam["range"])
+    for entry in (ipam, *(ipam.get("ipRanges") or [])):
+        if entry.get("exclude"):
+            entry["exclude"] = sorted({_normal_network(text) for text in entry["exclude"]})
+        if entry.get("range"):
+            entry["range"] = _normal_network(entry["range"])
     return config
 
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import _addresses as addresses
-from ._addresses import AddressPlan, Slice
+from ._address_plans import plans
+from ._addresses import Slice
 from ._argspec import ArgumentSpec, cluster_options
 from ._errors import BadInput
 from ._nad_config import Wanted, check_mtu
@@ -35,6 +36,7 @@ SPEC = cluster_options().merge(
             "underlay_mtu": {"type": "int"},
             "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"], "default": "ipv4"},
             "range": {"type": "str"},
+            "second_range": {"type": "str"},
             "slot": {"type": "int"},
             "max_clusters": {"type": "int"},
             "weights": {"type": "list", "elements": "int"},
@@ -51,7 +53,7 @@ SPEC = cluster_options().merge(
         },
         mutually_exclusive=(("bridge", "vni"), ("slot", "range_start"), ("slot", "range_end")),
         required_together=(("slot", "max_clusters"), ("range_start", "range_end")),
-        required_by={"weights": ("slot",)},
+        required_by={"weights": ("slot",), "second_range": ("slot",)},
         required_if=(
             ("state", "present", ("mtu", "range")),
             ("state", "present", ("slot", "range_start"), True),
@@ -80,16 +82,17 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
         hint = "0.3.1 suits every release of multus and whereabouts."
         raise BadInput(known, params["cni_version"], hint=hint, reason="cni_version")
     link = attachment_of(params)
-    piece = _slice(params)
+    piece, *others = _slices(params)
     warnings = check_mtu(
         params["mtu"],
         overlay=params["vni"] is not None,
-        version=piece.network.version,
+        version=max(each.network.version for each in (piece, *others)),
         underlay_mtu=params["underlay_mtu"],
         family=params["underlay_address_family"],
     )
-    if piece.network.is_global:
-        warnings.append(f"range {piece.network} is public address space; hosts of its owner become unreachable.")
+    for each in (piece, *others):
+        if each.network.is_global:
+            warnings.append(f"range {each.network} is public address space; hosts of its owner become unreachable.")
     wanted = Wanted(
         params["name"],
         params["namespace"],
@@ -99,6 +102,7 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
         params["style"],
         params["cni_version"],
         tuple(("a network to avoid", _avoided(text)) for text in params["avoid"] or []),
+        *others,
     )
     return wanted, warnings
 
@@ -112,10 +116,18 @@ def _avoided(text: str) -> Network:
         raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="avoid_invalid") from error
 
 
-def _slice(params: Mapping[str, Any]) -> Slice:
-    network = addresses.network(params["range"])
-    kept = addresses.reserved(params["gateway"], params["reserved"] or [], network)
+def _slices(params: Mapping[str, Any]) -> tuple[Slice, ...]:
+    kept = params["reserved"] or []
     if params["slot"] is None:
-        return addresses.between(params["range_start"], params["range_end"], network, kept)
-    weights = tuple(params["weights"] or ())
-    return AddressPlan(network, params["max_clusters"], kept, weights).slice(params["slot"])
+        network = addresses.network(params["range"])
+        reserved = addresses.reserved(params["gateway"], kept, network)
+        return (addresses.between(params["range_start"], params["range_end"], network, reserved),)
+    both = plans(
+        params["range"],
+        params["second_range"],
+        max_clusters=params["max_clusters"],
+        gateway=params["gateway"],
+        reserved=kept,
+        weights=params["weights"] or (),
+    )
+    return tuple(plan.slice(params["slot"]) for plan in both)

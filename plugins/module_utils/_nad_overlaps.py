@@ -30,19 +30,19 @@ def observe(cluster: Cluster, bridge: str) -> tuple[list[Named], list[str]]:
 
 def check(wanted: Wanted, named: Iterable[Named], cluster: str) -> list[Finding]:
     """Which of the networks share addresses with the range, those within a reserved part excepted."""
-    network = wanted.slice.network
     return [
         Finding(
             "range-overlaps-network",
             "error",
             cluster,
             wanted.title,
-            f"range {network} apart from every other network of the cluster",
+            f"range {piece.network} apart from every other network of the cluster",
             f"{name} is {other}",
             "Packets would go astray: choose another range, or reserve single addresses that others have.",
         )
+        for piece in wanted.pieces
         for name, other in named
-        if overlaps(network, other) and not any(_within(other, part) for part in wanted.slice.reserved)
+        if overlaps(piece.network, other) and not any(_within(other, part) for part in piece.reserved)
     ]
 
 

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 from . import _nad_config as cni
 from . import _whereabouts as whereabouts
+from ._addresses import Slice
 from ._checks import Finding
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import Forbidden, Missing
@@ -15,13 +18,13 @@ from ._resources import IP_POOL
 from ._whereabouts import Allocation, Network, Span
 
 
-def allocations(cluster: Cluster, pool: str) -> list[Allocation] | None:
-    """What the pool has given out; ``None`` where the pools cannot be read."""
+def allocations(cluster: Cluster, *names: str) -> list[Allocation] | None:
+    """What the pools have given out; ``None`` where the pools cannot be read."""
     try:
         pools = cluster.list(IP_POOL)
     except (Missing, Forbidden):
         return None
-    found = [item for item in pools if item["metadata"]["name"] == pool]
+    found = [item for item in pools if item["metadata"]["name"] in names]
     return [each for item in found for each in whereabouts.allocations(item)]
 
 
@@ -37,20 +40,20 @@ def rivals(wanted: Wanted, config: Object, cluster: str, attachments: list[Objec
             continue
         for theirs in _with_whereabouts(other):
             shares_pool = cni.network_name(theirs) == cni.network_name(config)
-            for network, spans in cni.allocatable(theirs):
-                harmless = shares_pool and network == str(wanted.slice.network) and _within(spans, wanted.slice.spans)
-                if not harmless and _touch(spans, wanted.slice.network):
-                    found.append(_rival(wanted, cluster, other, network))
+            for (network, spans), mine in itertools.product(cni.allocatable(theirs), wanted.pieces):
+                harmless = shares_pool and network == str(mine.network) and _within(spans, mine.spans)
+                if not harmless and _touch(spans, mine.network):
+                    found.append(_rival(wanted, mine, cluster, other, network))
     return found
 
 
-def _rival(wanted: Wanted, cluster: str, other: Object, network: str) -> Finding:
+def _rival(wanted: Wanted, mine: Slice, cluster: str, other: Object, network: str) -> Finding:
     return Finding(
         "range-overlaps-nad",
         "error",
         cluster,
         wanted.title,
-        f"range {wanted.slice.network} for the migration network alone",
+        f"range {mine.network} for the migration network alone",
         f"NetworkAttachmentDefinition {namespaced_name(other)} gives out addresses of {network}",
         "Both would give one address to different pods: choose another range.",
     )

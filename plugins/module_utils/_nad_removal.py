@@ -28,6 +28,7 @@ _NOTHING: dict[str, Any] = {
     "range": None,
     "slice": None,
     "pool": None,
+    "second": None,
     "config": None,
     "changed_allocation": False,
     "out_of_slice": None,

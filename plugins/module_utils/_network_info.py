@@ -16,6 +16,7 @@ from . import _network_info_moves as moves
 from . import _network_info_pool as pools
 from . import _network_info_room as room
 from . import _whereabouts as whereabouts
+from ._address_plans import plans
 from ._checks import Finding, errors
 from ._job import Job, Result
 from ._kubevirt_rollout import Seen
@@ -73,14 +74,21 @@ def slice_of(params: Mapping[str, Any]) -> tuple[Span, ...]:
     """
     if params["range"] is None:
         return ()
+    if params["slot"] is not None:
+        both = plans(
+            params["range"],
+            params["second_range"],
+            max_clusters=params["max_clusters"],
+            gateway=params["gateway"],
+            reserved=params["reserved"] or [],
+            weights=params["weights"] or (),
+        )
+        return tuple(span for plan in both for span in plan.slice(params["slot"]).spans)
     network = addresses.network(params["range"])
     kept = addresses.reserved(params["gateway"], params["reserved"] or [], network)
     if params["range_start"] is not None:
         return addresses.between(params["range_start"], params["range_end"], network, kept).spans
-    if params["slot"] is None:
-        return whereabouts.spans(whereabouts.Range(network, exclude=kept))
-    plan = addresses.AddressPlan(network, params["max_clusters"], kept, tuple(params["weights"] or ()))
-    return plan.slice(params["slot"]).spans
+    return whereabouts.spans(whereabouts.Range(network, exclude=kept))
 
 
 def report(view: View, found: list[Finding]) -> dict[str, Any]:
@@ -120,7 +128,9 @@ def _kubevirt(seen: Seen) -> dict[str, Any]:
 def _slice(spans: tuple[Span, ...]) -> dict[str, Any] | None:
     if not spans:
         return None
-    return {"first": str(spans[0].first), "last": str(spans[-1].last), "size": whereabouts.size(spans)}
+    # Of two ranges the first, whose addresses KubeVirt uses.
+    own = [span for span in spans if span.first.version == spans[0].first.version]
+    return {"first": str(own[0].first), "last": str(own[-1].last), "size": whereabouts.size(own)}
 
 
 def _sync(view: View, text: str) -> dict[str, Any]:

@@ -66,8 +66,9 @@ class View:
         """How many addresses of the slice are left; ``None`` without a slice."""
         if not self.spans:
             return None
-        used = {each.address for each in pool.allocations if whereabouts.contains(self.spans, each.address)}
-        return whereabouts.size(self.spans) - len(used)
+        own = [span for span in self.spans if span.first.version == pool.network.version]
+        used = {each.address for each in pool.allocations if whereabouts.contains(own, each.address)}
+        return whereabouts.size(own) - len(used)
 
     @property
     def room(self) -> int | None:

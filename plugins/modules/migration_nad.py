@@ -214,6 +214,14 @@ migration_nad:
       returned: always
       type: str
       sample: 192.170.10.0-24
+    second:
+      description: The same of O(second_range); V(null) without one.
+      returned: always
+      type: dict
+      contains:
+        range: {description: The range., type: str, returned: always}
+        slice: {description: What this cluster gives out of it., type: dict, returned: always}
+        pool: {description: Name of its IPPool., type: str, returned: always}
     config: {description: The CNI configuration., type: dict, returned: always}
     changed_allocation:
       description: Whether pods that start from now on get other addresses than the NAD gave out before.
@@ -239,7 +247,11 @@ migration_nad:
         spare: {description: Addresses that rebooted nodes keep for a day., type: int, returned: always}
         required: {description: The option O(required_addresses)., type: int, returned: always}
         needed: {description: The sum., type: int, returned: always}
-        available: {description: Addresses of the slice., type: int, returned: always}
+        taken:
+          description: Addresses of the slice that others than KubeVirt's pods have, or that nobody has given back.
+          type: int
+          returned: always
+        available: {description: Addresses of the slice without those., type: int, returned: always}
     migration_pods_restart_required:
       description: Whether pods use a NAD of the network that another one takes the place of.
       returned: always

@@ -44,6 +44,7 @@ options:
       - The address range of the whole fleet as a CIDR.
       - Without it the addresses that the NetworkAttachmentDefinition can give out are this cluster's slice.
     type: str
+  second_range: {description: "A range of the other address family, for a second address.", type: str}
   max_clusters: {description: "How many clusters share O(range).", type: int}
   slot: {description: "The slot of this cluster in the address plan, from 0.", type: int}
   weights: {description: "One weight a slot, for slices in proportion.", type: list, elements: int}
@@ -128,7 +129,7 @@ migration_network_info:
       type: str
       returned: always
     slice:
-      description: The addresses of this cluster; null when nobody says.
+      description: The addresses of this cluster, of O(range) where there are two; null when nobody says.
       type: dict
       returned: always
       contains:
@@ -258,6 +259,7 @@ MODULE = Module(
                 "name": {"type": "str"},
                 "network": {"type": "str"},
                 "range": {"type": "str"},
+                "second_range": {"type": "str"},
                 "max_clusters": {"type": "int"},
                 "slot": {"type": "int"},
                 "weights": {"type": "list", "elements": "int"},
@@ -275,6 +277,7 @@ MODULE = Module(
                 "gateway": ("range",),
                 "reserved": ("range",),
                 "weights": ("slot",),
+                "second_range": ("slot",),
             },
         )
     ),

@@ -56,6 +56,7 @@ options:
   max_clusters:
     description: For how many clusters the range is divided.
     type: int
+  weights: {description: "One weight for each slot, where the slices are in proportion.", type: list, elements: int}
   source_slot:
     description: The source cluster's slot; no address of its slice is ever connected to.
     type: int

@@ -53,7 +53,7 @@ class Site(MemoryCluster):
     def pool(self, *offsets: int, network: str = "192.170.10.0/24") -> None:
         """What whereabouts has given out."""
         given = {str(offset): {"podref": f"kubevirt/pod-{offset}", "ifname": "migration0"} for offset in offsets}
-        name = network.replace("/", "-")
+        name = network.replace("/", "-").replace(":", "-")
         body = {"metadata": {"name": name, "namespace": "kube-system"}}
         self.put(IP_POOL, body | {"spec": {"range": network, "allocations": given}})
 

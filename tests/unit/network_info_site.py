@@ -37,7 +37,7 @@ def config(site: Site) -> dict[str, Any]:
 
 def run(site: Site, **params: Any) -> dict[str, Any]:
     """What the module finds; it writes nothing."""
-    options = ("namespace", "name", "network", "range", "max_clusters", "slot", "weights")
+    options = ("namespace", "name", "network", "range", "second_range", "max_clusters", "slot", "weights")
     defaults = dict.fromkeys((*options, "range_start", "range_end", "gateway", "reserved")) | {"moves": False}
     result = info.work(job({"cluster": site.cluster}, Ticking(), defaults | params))
     assert (result["changed"], site.cluster.writes) == (False, [])

@@ -230,6 +230,7 @@ def _refusals() -> Iterator[tuple[str, Any]]:
     yield "weights", lambda: addresses.AddressPlan(DEMO, 2, weights=(1, 0))
     yield "range_too_small", lambda: addresses.AddressPlan(DEMO, 65)
     yield "slice_empty", lambda: addresses.AddressPlan(DEMO, 2, (ipaddress.ip_network("192.170.10.0/25"),)).slice(0)
+    yield "slice_empty", lambda: addresses.AddressPlan(DEMO, 2, weights=(1, 999)).slice(0)
     yield "gateway_outside_range", lambda: addresses.reserved("10.0.0.1", [], DEMO)
     yield "gateway_outside_range", lambda: addresses.reserved("192.170.10.255", [], DEMO)
     yield "gateway_outside_range", lambda: addresses.reserved("fd00::1", [], DEMO)
@@ -239,6 +240,9 @@ def _refusals() -> Iterator[tuple[str, Any]]:
     yield "reserved_outside_range", lambda: addresses.reserved(None, ["192.170.0.0/16"], DEMO)
     yield "range_start_outside_range", lambda: addresses.between("192.170.11.1", "192.170.10.9", DEMO)
     yield "range_end_outside_range", lambda: addresses.between("192.170.10.1", "192.170.10.255", DEMO)
+    large = ipaddress.ip_network("fd00:10::/64")
+    yield "range_end_unreachable", lambda: addresses.between("fd00:10::2", "fd00:10:0:0:8000::", large)
+    yield "range_start_unreachable", lambda: addresses.between("fd00:10:0:0:8000::", "fd00:10:0:0:8000::1", large)
     yield "range_start_invalid", lambda: addresses.between("x", "192.170.10.9", DEMO)
     yield "range_bounds_swapped", lambda: addresses.between("192.170.10.9", "192.170.10.2", DEMO)
     yield (

@@ -65,7 +65,7 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("given", "reason"),
         [
-            ({"range": "nonsense", "max_clusters": 2, "target_slot": 1}, "bad_range"),
+            ({"range": "nonsense", "max_clusters": 2, "target_slot": 1}, "range_invalid"),
             ({"range": "10.0.0.0/24", "max_clusters": 2, "target_slot": 2}, "slot_outside_plan"),
             ({"range": "10.0.0.0/24", "max_clusters": 2, "target_slot": 1, "source_slot": 1}, "same_slot"),
             ({"target_slice": {"first": "x", "last": "10.0.0.9"}}, "bad_slice"),

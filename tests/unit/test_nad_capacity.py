@@ -7,14 +7,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     Conflict,
+    Forbidden,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
     DAEMON_SET,
     DEPLOYMENT,
     KUBEVIRT,
+    NODE,
+    POD,
 )
 from unit.nad_site import Site, refused, run
 
@@ -45,6 +48,7 @@ class TestCapacity:
             "spare": 2,
             "required": None,
             "needed": 7,
+            "taken": 0,
             "available": 7,
         }
 
@@ -66,6 +70,69 @@ class TestCapacity:
             DEPLOYMENT, {"metadata": {"name": "virt-synchronization-controller", **workload}, "spec": {"replicas": 5}}
         )
         assert run(site)["migration_nad"]["capacity"]["needed"] == 5 + 5 + 2 + 2
+
+    @pytest.mark.parametrize(
+        ("placement", "nodes"),
+        [
+            ({}, 3),
+            ({"nodeSelector": {"kvm": "yes"}}, 1),
+            ({"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists"}]}, 4),
+            ({"nodeSelector": {"kvm": "yes"}, "tolerations": [{"operator": "Exists"}]}, 1),
+        ],
+    )
+    def test_before_the_rollout_the_node_placement_decides(self, site: Site, placement: Object, nodes: int) -> None:
+        lost = [{"key": f"node.kubernetes.io/{key}", "effect": "NoExecute"} for key in ("not-ready", "unreachable")]
+        labels = {"kvm": "yes", "kubernetes.io/os": "linux"}
+        site.put(NODE, {"metadata": {"name": "lost", "labels": labels}, "spec": {"taints": lost}})
+        site.put(NODE, {"metadata": {"name": "windows", "labels": {"kubernetes.io/os": "windows"}}})
+        site.kubevirt(workloads={"nodePlacement": placement})
+        assert run(site)["migration_nad"]["capacity"]["nodes"] == nodes
+
+    def held(self, site: Site, *offsets: int) -> None:
+        """Addresses that pods have: every second is KubeVirt's own, the others are nobody's any more."""
+        site.pool(*offsets)
+        for offset in offsets[::2]:
+            metadata = {"name": f"pod-{offset}", "namespace": "kubevirt", "labels": {"kubevirt.io": "virt-handler"}}
+            site.put(POD, {"metadata": metadata})
+
+    def test_what_others_hold_is_not_available(self, site: Site) -> None:
+        self.held(site, 10, 11, 12, 200)
+        assert run(site, **self.small(8))["migration_nad"]["capacity"] | {"required": 0} == {
+            "nodes": 2,
+            "sync_replicas": 2,
+            "surge": 1,
+            "growth": 0,
+            "spare": 2,
+            "required": 0,
+            "needed": 7,
+            "taken": 1,
+            "available": 7,
+        }
+
+    def test_a_slice_that_others_have_used_up_is_refused(self, site: Site) -> None:
+        self.held(site, 10, 11)
+        error = refused(site, **self.small(7))
+        assert error.reason == "slice_too_small"
+        assert error.found == "7 from 192.170.10.10 to 192.170.10.16, 1 of them held by others or not given back"
+
+    def test_a_network_that_runs_is_only_warned_about(self, site: Site) -> None:
+        run(site, **self.small(7))
+        self.held(site, 10, 11)
+        result = run(site, **self.small(7))
+        assert not result["changed"]
+        assert "1 of them held by others or not given back; needed are 7" in " ".join(result["warnings"])
+
+    def test_pods_that_may_not_be_read_are_taken_for_kubevirts(self, site: Site, monkeypatch: Any) -> None:
+        self.held(site, 10, 11)
+        whole = site.list
+
+        def closed(resource: Resource, *args: Any, **more: Any) -> list[Object]:
+            if resource == POD and more.get("labels"):
+                raise Forbidden("to read", "no", site.name)
+            return whole(resource, *args, **more)
+
+        monkeypatch.setattr(site, "list", closed)
+        assert run(site, **self.small(7))["migration_nad"]["capacity"]["taken"] == 0
 
     def test_replicas_that_kubevirt_will_have(self, site: Site) -> None:
         site.kubevirt(infra={"replicas": 4})
@@ -133,7 +200,6 @@ class TestRivals:
         ("plugin", "isDefaultGateway", True),
         ("plugin", "disableContainerInterface", True),
         ("ipam", "node_slice_size", "/28"),
-        ("ipam", "ipRanges", [{"range": "fd00::/64"}]),
     ],
 )
 def test_keys_with_which_the_network_cannot_work_are_refused(site: Site, place: str, key: str, value: Any) -> None:
