@@ -32,6 +32,7 @@ SPEC = cluster_options().merge(
     ArgumentSpec(
         {
             "range": {"type": "str"},
+            "second_range": {"type": "str"},
             "max_clusters": {"type": "int"},
             "slot": {"type": "int"},
             "weights": {"type": "list", "elements": "int"},
@@ -43,7 +44,7 @@ SPEC = cluster_options().merge(
         },
         mutually_exclusive=(("slot", "range_start"), ("slot", "range_end")),
         required_together=(("slot", "max_clusters"), ("range_start", "range_end")),
-        required_by={"slot": ("range",), "range_start": ("range",), "weights": ("slot",)},
+        required_by={"slot": ("range",), "range_start": ("range",), "weights": ("slot",), "second_range": ("slot",)},
     )
 )
 

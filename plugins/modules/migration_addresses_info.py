@@ -27,6 +27,10 @@ options:
     description:
       - The address range of the whole fleet as a CIDR. Without it only what the cluster holds is read.
     type: str
+  second_range:
+    description:
+      - A range of the other address family, from which pods get a second address.
+    type: str
   max_clusters:
     description:
       - How many clusters share O(range).
