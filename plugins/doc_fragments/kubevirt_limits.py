@@ -7,10 +7,46 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Options that each stand for one field, in the order of ``SETTINGS`` in ``_kubevirt_settings``, and the last
-    one that sees to another."""
+    """Options that each stand for one field of the KubeVirt CR."""
 
     DOCUMENTATION = r"""
+options:
+  utility_volumes_timeout:
+    description:
+      - Seconds to wait for utility volumes to be detached before a migration (KubeVirt 1.8 or later).
+      - KubeVirt's own default is 150.
+    type: int
+  max_downtime_ms:
+    description:
+      - Milliseconds that a guest may stand still at the end of a migration (KubeVirt 1.9 or later).
+      - KubeVirt's own default is 900.
+    type: int
+  node_drain_taint_key:
+    description:
+      - The taint that makes KubeVirt migrate VMs away from a node.
+    type: str
+  ca_duration:
+    description:
+      - How long KubeVirt's own CA is valid, as a Go duration such as V(168h).
+      - KubeVirt's own default is V(168h).
+    type: str
+  ca_renew_before:
+    description:
+      - How long before its end the CA is renewed, as a Go duration.
+      - With less than half of O(ca_duration) KubeVirt drops imported CAs of other clusters again.
+      - KubeVirt's own default is a fifth of O(ca_duration).
+    type: str
+  keep_peers:
+    description:
+      - Whether O(ca_renew_before) is raised to half of the life of the CA where it is lower, so that KubeVirt does not
+        drop the CAs of other clusters again.
+      - An explicit O(ca_renew_before) counts more. Deprecated fields of the rotation are left alone, with a warning.
+    type: bool
+    default: false
+"""
+
+    # Those that Harvester has a setting for, too.
+    LIMITS = r"""
 options:
   bandwidth_per_migration:
     description:
@@ -27,16 +63,6 @@ options:
     description:
       - Seconds without progress after which a migration is given up.
       - KubeVirt's own default is 150.
-    type: int
-  utility_volumes_timeout:
-    description:
-      - Seconds to wait for utility volumes to be detached before a migration (KubeVirt 1.8 or later).
-      - KubeVirt's own default is 150.
-    type: int
-  max_downtime_ms:
-    description:
-      - Milliseconds that a guest may stand still at the end of a migration (KubeVirt 1.9 or later).
-      - KubeVirt's own default is 900.
     type: int
   parallel_migrations_per_cluster:
     description:
@@ -73,31 +99,9 @@ options:
       - Whether the target pod gets the SELinux level of the source pod.
       - KubeVirt's own default is V(true).
     type: bool
-  node_drain_taint_key:
-    description:
-      - The taint that makes KubeVirt migrate VMs away from a node.
-    type: str
   unsafe_migration_override:
     description:
       - Whether VMs are migrated whose storage KubeVirt does not consider safe for it.
       - KubeVirt's own default is V(false).
     type: bool
-  ca_duration:
-    description:
-      - How long KubeVirt's own CA is valid, as a Go duration such as V(168h).
-      - KubeVirt's own default is V(168h).
-    type: str
-  ca_renew_before:
-    description:
-      - How long before its end the CA is renewed, as a Go duration.
-      - With less than half of O(ca_duration) KubeVirt drops imported CAs of other clusters again.
-      - KubeVirt's own default is a fifth of O(ca_duration).
-    type: str
-  keep_peers:
-    description:
-      - Whether O(ca_renew_before) is raised to half of the life of the CA where it is lower, so that KubeVirt does not
-        drop the CAs of other clusters again.
-      - An explicit O(ca_renew_before) counts more. Deprecated fields of the rotation are left alone, with a warning.
-    type: bool
-    default: false
 """

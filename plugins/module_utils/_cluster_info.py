@@ -15,10 +15,9 @@ from ._job import Job, Result
 from ._l2vni_shape import GROUPS, Shape, shape_of
 from ._networks import Read
 from ._plan import Plan
-from ._resources import CRD, NODE
+from ._resources import CRD, NODE, SETTING
 
 _NNCP = Resource("nmstate.io", "v1", "nodenetworkconfigurationpolicies", "NodeNetworkConfigurationPolicy", False)
-_SETTING = Resource("harvesterhci.io", "v1beta1", "settings", "Setting", namespaced=False)
 
 
 def work(job: Job) -> Result:
@@ -122,7 +121,7 @@ def _underlay(item: Object) -> dict[str, Any]:
 
 def _harvester_version(cluster: Cluster) -> str | None:
     try:
-        setting = cluster.get(_SETTING, "server-version")
+        setting = cluster.get(SETTING, "server-version")
     except (Missing, Forbidden):
         return None
     return str(setting.get("value") or setting.get("default") or "") or None if setting else None

@@ -45,6 +45,10 @@ CLUSTER_PREFERENCE = Resource(
 DATA_VOLUME = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume")
 NAD = Resource("k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition")
 IP_POOL = Resource("whereabouts.cni.cncf.io", "v1alpha1", "ippools", "IPPool")
+SETTING = Resource("harvesterhci.io", "v1beta1", "settings", "Setting", namespaced=False)
+CLUSTER_NETWORK = Resource("network.harvesterhci.io", "v1beta1", "clusternetworks", "ClusterNetwork", namespaced=False)
+VLAN_CONFIG = Resource("network.harvesterhci.io", "v1beta1", "vlanconfigs", "VlanConfig", namespaced=False)
+VLAN_STATUS = Resource("network.harvesterhci.io", "v1beta1", "vlanstatuses", "VlanStatus", namespaced=False)
 
 FINAL = ("Succeeded", "Failed")
 """Phases of a pod, a VMI or a VMIM after which nothing happens to it any more."""
@@ -57,5 +61,6 @@ OPERATORS = {
     "network.openperouter.io": "OpenPERouter",
     "cdi.kubevirt.io": "CDI (Containerized Data Importer)",
     "instancetype.kubevirt.io": "KubeVirt",
+    "harvesterhci.io": "Harvester",
 }
 """What is not installed when the API server does not know a group."""

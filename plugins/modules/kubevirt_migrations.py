@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
   - livemigration.kubevirt.kubevirt_limits
+  - livemigration.kubevirt.kubevirt_limits.limits
 options:
   state:
     description:
