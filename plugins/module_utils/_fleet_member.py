@@ -67,8 +67,9 @@ class Member:
 
     @property
     def overlay(self) -> bool:
-        """Whether the network is an overlay segment of OpenPERouter there."""
-        return bool(self.option("type") in (None, "", "evpn"))
+        """Whether the network is an overlay segment of OpenPERouter there; on Harvester it is a VLAN."""
+        flavour = self.option("flavour") if self.option("flavour") not in (None, "auto") else self.info.get("flavour")
+        return bool(self.option("type") in (None, "", "evpn")) and flavour != "harvester"
 
     @property
     def closed(self) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 from . import _harvester_config as config
 from . import _kubevirt as kv
 from . import _networks as networks
-from ._cluster import Cluster, Object
+from ._cluster import Cluster, Object, namespaced_name
 from ._errors import Missing
 from ._harvester_config import Network
 from ._networks import Net
@@ -49,6 +49,7 @@ class Seen:
     :param limits: the setting kubevirt-migration, ``None`` before Harvester 1.7.
     :param others: the values of storage-network and rwx-network by name.
     :param nad: the NAD that the setting names, ``None`` when there is none.
+    :param orphans: NADs that Harvester made for the setting and has lost sight of.
     :param whereabouts: whether its pools are known to the API server.
     """
 
@@ -59,6 +60,7 @@ class Seen:
     others: dict[str, Object]
     kubevirt: Object
     nad: Object | None
+    orphans: tuple[str, ...] = ()
     nodes: tuple[Object, ...] = ()
     cluster_networks: tuple[Object, ...] = ()
     vlan_configs: tuple[Object, ...] = ()
@@ -107,6 +109,9 @@ def observe(cluster: Cluster) -> Seen:
     found = {each["metadata"]["name"]: each for each in cluster.list(SETTING)}
     version = found.get("server-version") or {}
     read = networks.read(cluster)
+    # What may not be read, or is not there, is an error for these.
+    attachments, nodes = (read.objects[kind] if kind in read.objects else cluster.list(kind) for kind in (NAD, NODE))
+    nad, orphans = _attachments(setting, attachments)
     return Seen(
         cluster,
         str(version.get("value") or version.get("default") or ""),
@@ -114,8 +119,9 @@ def observe(cluster: Cluster) -> Seen:
         found.get(LIMITS_NAME),
         {name: found[name] for name in ("storage-network", "rwx-network") if name in found},
         kv.find(cluster, NAMESPACE, "kubevirt"),
-        attached(cluster, setting),
-        tuple(cluster.list(NODE)),
+        nad,
+        orphans,
+        tuple(nodes),
         tuple(cluster.list(CLUSTER_NETWORK)),
         tuple(cluster.list(VLAN_CONFIG)),
         tuple(cluster.list(VLAN_STATUS)),
@@ -144,10 +150,12 @@ def read_setting(cluster: Cluster) -> Object:
     return found
 
 
-def attached(cluster: Cluster, setting: Object) -> Object | None:
-    """The NAD that Harvester made for the setting."""
-    namespace, _slash, name = annotations_of(setting).get(ATTACHED, "").partition("/")
-    return cluster.get(NAD, name, namespace) if name else None
+def _attachments(setting: Object, attachments: list[Object]) -> tuple[Object | None, tuple[str, ...]]:
+    """The NAD that Harvester made for the setting, and others that it made for it."""
+    wanted = annotations_of(setting).get(ATTACHED, "")
+    made = {namespaced_name(each): each for each in attachments if _PREFIX in annotations_of(each)}
+    found = next((each for each in attachments if namespaced_name(each) == wanted), None)
+    return found, tuple(sorted(made.keys() - {wanted}))
 
 
 def annotations_of(body: Object) -> dict[str, str]:

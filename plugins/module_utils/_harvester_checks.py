@@ -35,7 +35,7 @@ def check(wanted: Wanted, seen: Seen) -> list[Finding]:
     """Everything that is wrong with a wanted network on this cluster, in the order of Harvester's validator."""
     network = wanted.network
     if network is None:
-        return [*_users(network, seen)]
+        return [*_users(network, seen), *_orphans(seen)]
     return [
         *_cluster_network(network, seen),
         *_coverage(network, seen),
@@ -45,6 +45,7 @@ def check(wanted: Wanted, seen: Seen) -> list[Finding]:
         *_mtu(wanted, network, seen),
         *_users(network, seen),
         *_surroundings(network, seen),
+        *_orphans(seen),
     ]
 
 
@@ -187,6 +188,16 @@ def _users(network: Network | None, seen: Seen) -> Iterator[Finding]:
         found = ", ".join(users)
         title = f"NetworkAttachmentDefinition {name}"
         yield _finding(seen, "nad-in-use", "no VM on the old migration network", found, hint, object=title)
+
+
+def _orphans(seen: Seen) -> Iterator[Finding]:
+    """One that Harvester is about to remove is none yet."""
+    if not seen.dealt_with or seen.gave_up:
+        return
+    for name in seen.orphans:
+        hint = "Harvester made it and lost sight of it when it failed: remove it by hand once no pod has it."
+        title = f"NetworkAttachmentDefinition {name}"
+        yield _finding(seen, "nad-orphaned", "no other migration network", "one", hint, object=title, warn=True)
 
 
 def _surroundings(network: Network, seen: Seen) -> Iterator[Finding]:

@@ -99,6 +99,9 @@ class _Road:
         tool = kv.gitops(seen.setting)
         if tool:
             found.append(f"{name} Setting {harvester.SETTING_NAME} is applied by {tool}: make the change there too")
+        if seen.closed:
+            kinds = ", ".join(seen.closed)
+            found.append(f"{name}: the range was not compared with networks that {kinds} name, which may not be read")
         if self.wanted.network is None and seen.network is not None:
             pool = pool_name(ipaddress.ip_network(seen.network.range))
             found.append(f"{name}: IPPool {pool} stays behind; Harvester never removes it")

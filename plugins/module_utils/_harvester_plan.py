@@ -31,10 +31,12 @@ def network(wanted: Wanted, seen: Seen) -> Change | None:
         return _value(seen, seen.setting, text, why)
     if not seen.dealt_with and (seen.value or harvester.annotations_of(seen.setting)):
         return None  # Harvester is about to
+    if seen.gave_up:
+        return again(seen)
     if wanted.network and seen.nad and not config.made_by(seen.nad, wanted.network):
         why = "the same network in other words, because its NAD was changed by hand"
         return _value(seen, seen.setting, config.respelled(seen.value), why)
-    return again(seen) if seen.gave_up or _adrift(seen) else None
+    return again(seen) if _adrift(seen) else None
 
 
 def _adrift(seen: Seen) -> bool:

@@ -168,7 +168,7 @@ def owner(kubevirt: Object) -> Owner | None:
     if labels.get("app.kubernetes.io/managed-by") == "hco-operator":
         return _hco("kubevirt-hyperconverged")
     if metadata.get("namespace") == "harvester-system" or annotations.get("meta.helm.sh/release-name") == "harvester":
-        hint = "Use Harvester's settings vm-migration-network and kubevirt-migration: Harvester rewrites the CR."
+        hint = "Use the module harvester_migration_network: Harvester rewrites the CR from its own settings."
         return Owner("harvester", "Harvester", hint)
     for reference in references:
         if reference.get("controller"):

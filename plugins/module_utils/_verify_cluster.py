@@ -80,7 +80,8 @@ class Seen:
             if part != "look" and _refusal(failure)
         ]
         found = drift.of_findings((self.look or {}).get("findings") or [], covered)
-        return [*planned, *refusals, *found, *self._routers()]
+        checked = drift.of_findings(self.part("harvester_migration_network").get("findings") or [], covered)
+        return [*planned, *refusals, *found, *checked, *self._routers()]
 
     def _routers(self) -> Iterator[Entry]:
         """Nodes on which OpenPERouter reports trouble. Where it reports nothing, that is said as unknown."""

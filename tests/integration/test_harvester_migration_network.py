@@ -11,24 +11,28 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from integration.calls import Called, call, connection, on
+from integration.calls import call, connection, on
+from integration.harvester import (
+    LIMITS,
+    NAMESPACE,
+    NETWORK,
+    WISH,
+    addresses,
+    nads,
+    network,
+    off,
+    run,
+    setting,
+    until,
+    vlan_config,
+    written,
+)
 from testbed.kube import ApiError
 from testbed.testing import TestBed, TestCluster, own_bed
 
 pytestmark = pytest.mark.simulated
 
-NAMESPACE = "harvester-system"
-NETWORK, LIMITS = "vm-migration-network", "kubevirt-migration"
-PREFIX = f"{NETWORK}.settings.harvesterhci.io"
 GATE = "DecentralizedLiveMigration"
-WISH: dict[str, Any] = {
-    "cluster_network": "migration",
-    "vlan": 100,
-    "range": "172.30.0.0/24",
-    "slot": 1,
-    "max_clusters": 4,
-    "wait_timeout": 60,
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,49 +52,6 @@ def cluster(harvester_bed: TestBed) -> Iterator[TestCluster]:
     on(cluster, "harvester_migration_network", state="absent", wait_timeout=60)["changed"]
     yield cluster
     harvester_bed.calm()
-
-
-def vlan_config(name: str, **spec: Any) -> dict[str, Any]:
-    return {"metadata": {"name": name}, "spec": {"clusterNetwork": "migration", "uplink": {"nics": ["eth1"]}} | spec}
-
-
-def run(cluster: TestCluster, **options: Any) -> Called:
-    return on(cluster, "harvester_migration_network", **WISH | options)
-
-
-def off(cluster: TestCluster, **options: Any) -> Called:
-    return on(cluster, "harvester_migration_network", state="absent", wait_timeout=60, **options)
-
-
-def setting(cluster: TestCluster, name: str = NETWORK) -> dict[str, Any]:
-    found = cluster.client.get("settings", name)
-    assert found is not None
-    return dict(found)
-
-
-def network(cluster: TestCluster) -> str | None:
-    kubevirt = cluster.client.get("kubevirts", "kubevirt", NAMESPACE)
-    assert kubevirt is not None
-    name: str | None = (kubevirt["spec"]["configuration"].get("migrations") or {}).get("network")
-    return name
-
-
-def nads(cluster: TestCluster) -> list[str]:
-    return [each["metadata"]["name"] for each in cluster.client.list("network-attachment-definitions", NAMESPACE)]
-
-
-def addresses(cluster: TestCluster) -> list[str]:
-    """The addresses on migration0 of KubeVirt's pods."""
-    selector = "kubevirt.io in (virt-handler,virt-synchronization-controller)"
-    found: list[str] = []
-    for pod in cluster.client.list("pods", NAMESPACE, selector):
-        status = json.loads(pod["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"])
-        found += [ip for entry in status if entry.get("interface") == "migration0" for ip in entry["ips"]]
-    return found
-
-
-def written(cluster: TestCluster, mark: int) -> list[str]:
-    return [write.path for write in cluster.writes(mark) if "selfsubjectaccessreviews" not in write.path]
 
 
 def test_enabled_repeated_and_disabled(cluster: TestCluster) -> None:
@@ -158,7 +119,7 @@ def test_a_change_of_vlan_is_a_new_nad_on_every_pod(cluster: TestCluster) -> Non
         ({"vlan": 4095}, "vlan_out_of_range"),
         ({"cluster_network": "mgmt", "vlan": 1}, "vlan_out_of_range"),
         ({"cluster_network": "other"}, "harvester_cluster_network_missing"),
-        ({"range": "172.30.0.0/28"}, "harvester_too_few_addresses"),
+        ({"range": "172.30.0.0/28", "growth": 1}, "harvester_too_few_addresses"),
         ({"range": "10.52.0.0/24"}, "harvester_range_overlaps_network"),
         ({"mtu": 9000}, "harvester_mtu_differs"),
     ],
@@ -197,14 +158,6 @@ def test_a_node_without_the_network_is_named(harvester_bed: TestBed, cluster: Te
     with harvester_bed.fault("harvester-link-down", "harvester", node="harvester-node-2"):
         until(cluster, lambda: bool(run(cluster).result.get("warnings")))
         assert run(cluster, vlan=101).failure["reason"] == "harvester_vlan_status_not_ready"
-
-
-def until(cluster: TestCluster, true: Any) -> None:
-    """Harvester's network controller has seen a change: ask until it has."""
-    for _ in range(200):
-        if true():
-            return
-    raise AssertionError(cluster.client.list("vlanstatuses"))
 
 
 @pytest.mark.parametrize("reason", ["GetKubeVirtError", "CreateNadError", "UpdateKubeVirtError", "RemoveOldNadError"])

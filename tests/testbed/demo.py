@@ -17,12 +17,12 @@ class VmNotRunning(Exception):
 
 async def network(site: Site, namespace: str) -> None:
     """The network the VM hangs on; a VM finds it under the same name wherever it moves."""
-    await _create(site, "network-attachment-definitions", demo_vm.network(namespace))
+    await _create(site, "network-attachment-definitions", demo_vm.network(namespace, _bridge(site)))
 
 
 async def run_vm(site: Site, name: str, namespace: str, seconds: float) -> Object:
     """Create it (an existing one is left as it is) and wait until its guest runs."""
-    for key, body in demo_vm.objects(DemoVm(name, namespace)):
+    for key, body in demo_vm.objects(DemoVm(name, namespace, bridge=_bridge(site))):
         await _create(site, key, body)
     store = site.store("virtualmachineinstances")
 
@@ -36,6 +36,11 @@ async def run_vm(site: Site, name: str, namespace: str, seconds: float) -> Objec
     vmi = store.get(name, namespace)
     assert vmi is not None
     return vmi
+
+
+def _bridge(site: Site) -> str:
+    """Harvester takes networks on its own bridges only."""
+    return "mgmt-br" if site.settings.harvester else demo_vm.BRIDGE
 
 
 async def _create(site: Site, key: str, body: Object) -> None:

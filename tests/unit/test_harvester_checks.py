@@ -208,6 +208,13 @@ def test_what_harvester_does_not_say_is_warned_about(site: Site) -> None:
     assert found(site) == ["kubevirt-unsettled", "value-from-env", "network-by-hand"]
 
 
+def test_a_network_that_harvester_lost_sight_of_is_named(site: Site) -> None:
+    run(site)
+    lost = {"namespace": NAMESPACE, "annotations": {"vm-migration-network.settings.harvesterhci.io": "true"}}
+    site.put(NAD, "vm-migration-network-lost", lost, spec={"config": "{}"})
+    assert found(site) == ["nad-orphaned"]
+
+
 def test_a_node_that_came_later_is_a_warning_while_nothing_is_written(site: Site) -> None:
     run(site)
     site.node("late")

@@ -104,6 +104,16 @@ def test_a_later_call_takes_up_what_harvester_gave_up(site: Site) -> None:
     assert called["harvester_migration_network"]["settled"]
 
 
+def test_a_change_that_harvester_gave_up_is_not_taken_for_a_nad_edited_by_hand(site: Site) -> None:
+    run(site)
+    site.failures = ["UpdateKubeVirtError"]
+    with pytest.raises(Conflict):
+        run(site, vlan=101, retries=0)
+    value = site.value
+    assert run(site, vlan=101)["harvester_migration_network"]["settled"]
+    assert site.value == value
+
+
 def test_a_harvester_that_does_not_answer_is_named_at_the_deadline(site: Site) -> None:
     site.asleep = True
     with pytest.raises(DeadlineExceeded) as caught:

@@ -11,6 +11,7 @@ from typing import Literal
 from ..resources import Object
 
 NETWORK = "evpn"
+BRIDGE = "br-hs-110"
 MAC = "02:03:04:05:06:07"
 IMAGE = "quay.io/kubevirt/fedora-with-test-tooling-container-disk:v1.9.0"
 STORAGE_CLASS = "standard"
@@ -45,6 +46,8 @@ class DemoVm:
     """Empty: no MAC in the spec, the cluster makes one up."""
     binding: Literal["bridge", "masquerade"] = "bridge"
     """masquerade: on the pod network, without a network of its own."""
+    bridge: str = BRIDGE
+    """What its network is on."""
     cpu_model: str = ""
     cores: int = 0
     memory: str = "256M"
@@ -60,7 +63,7 @@ def objects(wanted: DemoVm) -> list[tuple[str, Object]]:
     """Everything in the order it is created, each under its key in RESOURCES; the VM comes last."""
     made: list[tuple[str, Object]] = []
     if wanted.binding == "bridge":
-        made.append(("network-attachment-definitions", network(wanted.namespace)))
+        made.append(("network-attachment-definitions", network(wanted.namespace, wanted.bridge)))
     if wanted.cloud_init:
         secret = {"metadata": _meta(wanted, "cloudinit"), "stringData": {"userdata": _USER_DATA}}
         made.append(("secrets", secret))
@@ -70,9 +73,9 @@ def objects(wanted: DemoVm) -> list[tuple[str, Object]]:
     return [*made, ("virtualmachines", manifest(wanted))]
 
 
-def network(namespace: str, name: str = NETWORK) -> Object:
+def network(namespace: str, bridge: str = BRIDGE, name: str = NETWORK) -> Object:
     """What the VM hangs on; it finds a network of this name wherever it moves."""
-    config = {"cniVersion": "0.3.1", "type": "bridge", "name": name, "bridge": "br-hs-110", "macspoofchk": False}
+    config = {"cniVersion": "0.3.1", "type": "bridge", "name": name, "bridge": bridge, "macspoofchk": False}
     return {"metadata": {"name": name, "namespace": namespace}, "spec": {"config": json.dumps(config)}}
 
 

@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A Harvester cluster as its tests look at it, and calls of the module on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from integration.calls import Called, on
+from testbed.testing import TestCluster
+
+NAMESPACE = "harvester-system"
+NETWORK, LIMITS = "vm-migration-network", "kubevirt-migration"
+WISH: dict[str, Any] = {
+    "cluster_network": "migration",
+    "vlan": 100,
+    "range": "172.30.0.0/24",
+    "slot": 1,
+    "max_clusters": 4,
+    "wait_timeout": 60,
+}
+
+
+def vlan_config(name: str, **spec: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"clusterNetwork": "migration", "uplink": {"nics": ["eth1"]}} | spec}
+
+
+def run(cluster: TestCluster, **options: Any) -> Called:
+    return on(cluster, "harvester_migration_network", **WISH | options)
+
+
+def off(cluster: TestCluster, **options: Any) -> Called:
+    return on(cluster, "harvester_migration_network", state="absent", wait_timeout=60, **options)
+
+
+def setting(cluster: TestCluster, name: str = NETWORK) -> dict[str, Any]:
+    found = cluster.client.get("settings", name)
+    assert found is not None
+    return dict(found)
+
+
+def network(cluster: TestCluster) -> str | None:
+    kubevirt = cluster.client.get("kubevirts", "kubevirt", NAMESPACE)
+    assert kubevirt is not None
+    name: str | None = (kubevirt["spec"]["configuration"].get("migrations") or {}).get("network")
+    return name
+
+
+def nads(cluster: TestCluster) -> list[str]:
+    return [each["metadata"]["name"] for each in cluster.client.list("network-attachment-definitions", NAMESPACE)]
+
+
+def addresses(cluster: TestCluster) -> list[str]:
+    """The addresses on migration0 of KubeVirt's pods."""
+    selector = "kubevirt.io in (virt-handler,virt-synchronization-controller)"
+    found: list[str] = []
+    for pod in cluster.client.list("pods", NAMESPACE, selector):
+        status = json.loads(pod["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"])
+        found += [ip for entry in status if entry.get("interface") == "migration0" for ip in entry["ips"]]
+    return found
+
+
+def written(cluster: TestCluster, mark: int) -> list[str]:
+    return [write.path for write in cluster.writes(mark) if "selfsubjectaccessreviews" not in write.path]
+
+
+def until(cluster: TestCluster, true: Callable[[], bool]) -> None:
+    """Ask until it is so: Harvester and its network controller take a moment."""
+    for _ in range(200):
+        if true():
+            return
+    raise AssertionError(cluster.client.list("vlanstatuses"))
