@@ -133,7 +133,7 @@ seealso:
 EXAMPLES = r"""
 - name: Migrate over VLAN 100 of the cluster network "mgmt", with this cluster's share of the fleet's range
   livemigration.kubevirt.harvester_migration_network:
-    kubeconfig: "{{ cluster_kubeconfig }}"
+    kubeconfig: "{{ harvester_kubeconfig }}"
     cluster_network: mgmt
     vlan: 100
     range: 172.30.0.0/24
@@ -142,7 +142,7 @@ EXAMPLES = r"""
 
 - name: Limit the bandwidth, too, and let VMs move to other clusters at one's own risk
   livemigration.kubevirt.harvester_migration_network:
-    kubeconfig: "{{ cluster_kubeconfig }}"
+    kubeconfig: "{{ harvester_kubeconfig }}"
     cluster_network: mgmt
     vlan: 100
     range: 172.30.0.0/24
@@ -153,7 +153,7 @@ EXAMPLES = r"""
 
 - name: Migrate over the pod network again
   livemigration.kubevirt.harvester_migration_network:
-    kubeconfig: "{{ cluster_kubeconfig }}"
+    kubeconfig: "{{ harvester_kubeconfig }}"
     state: absent
 """
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from repo.project import MODULES, NAME, ROOT, documentation, spec_of
-from testbed.testing import TestBed
+from testbed.testing import TestBed, own_bed
 
 Task = dict[str, Any]
 
@@ -48,6 +48,9 @@ ORDER = (
     ("l3vni", 1),
     ("migration_trust", 1),
 )
+
+# On a Harvester cluster.
+HARVESTER = tuple(("harvester_migration_network", index) for index in range(3))
 
 # Added to every result by Ansible itself.
 ANSIBLE = {
@@ -131,8 +134,23 @@ def results(separate_bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> 
     source.vm("vm-1")
     demo = str(ROOT / "inventory/demo")
     ansible(["-i", demo, f"{NAME}.site"], DEMO_KUBECONFIGS=str(source.kubeconfig.parent))
+    return run(ORDER, directory, variables(source.kubeconfig, target.kubeconfig))
+
+
+@pytest.fixture(scope="module")
+def harvester_results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], dict[str, Any]]:
+    """What the examples for Harvester returned."""
+    with own_bed(f"pytest-examples-{os.getpid()}", ("harvester",), "harvester.harvester=v1.8.2") as bed:
+        kubeconfig = str(bed.clusters["harvester"].kubeconfig)
+        return run(HARVESTER, tmp_path_factory.mktemp("harvester"), {"harvester_kubeconfig": kubeconfig})
+
+
+def run(
+    order: tuple[tuple[str, int], ...], directory: Path, variables: dict[str, Any]
+) -> dict[tuple[str, int], dict[str, Any]]:
+    """Run examples in one play; what each returned."""
     tasks: list[Task] = []
-    for module, index in ORDER:
+    for module, index in order:
         call, *rest = examples(module)[index]
         name = f"{module}_{index}"
         tasks += [call | {"register": name}, keep(name, directory)]
@@ -141,8 +159,8 @@ def results(separate_bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> 
                 {"name": "As the example says", "ansible.builtin.set_fact": {call["register"]: f"{{{{ {name} }}}}"}}
             )
         tasks += rest
-    playbook(directory, tasks, variables=variables(source.kubeconfig, target.kubeconfig))
-    return {(module, index): read(f"{module}_{index}", directory) for module, index in ORDER}
+    playbook(directory, tasks, variables=variables)
+    return {(module, index): read(f"{module}_{index}", directory) for module, index in order}
 
 
 def variables(source: Path, target: Path) -> dict[str, Any]:
@@ -159,14 +177,28 @@ def variables(source: Path, target: Path) -> dict[str, Any]:
 
 
 def test_every_example_is_run() -> None:
-    assert sorted(set(ORDER)) == [(module, index) for module in MODULES for index in range(len(examples(module)))]
+    assert sorted({*ORDER, *HARVESTER}) == [
+        (module, index) for module in MODULES for index in range(len(examples(module)))
+    ]
 
 
 @pytest.mark.parametrize(("module", "index"), sorted(set(ORDER)))
 def test_results_are_as_documented(results: dict[tuple[str, int], dict[str, Any]], module: str, index: int) -> None:
+    assert list(undocumented(module, results[module, index])) == []
+
+
+@pytest.mark.simulated
+@pytest.mark.parametrize(("module", "index"), HARVESTER)
+def test_results_on_harvester_are_as_documented(
+    harvester_results: dict[tuple[str, int], dict[str, Any]], module: str, index: int
+) -> None:
+    assert list(undocumented(module, harvester_results[module, index])) == []
+
+
+def undocumented(module: str, result: dict[str, Any]) -> Iterator[str]:
+    """Where a success differs from what the module documents."""
     returns = {name: entry for name, entry in documentation()[module]["return"].items() if name != "failure"}
-    result = results[module, index]
-    assert list(differences(returns, {name: value for name, value in result.items() if name not in ANSIBLE})) == []
+    return differences(returns, {name: value for name, value in result.items() if name not in ANSIBLE})
 
 
 @pytest.fixture(scope="module")

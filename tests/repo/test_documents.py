@@ -65,6 +65,11 @@ def test_variables_of_roles_exist(document: str) -> None:
     assert named - known - told - set(MODULES) == set()
 
 
+def test_every_guide_is_listed() -> None:
+    guides = {name for name in DOCUMENTS if name.startswith("docs/")} - {"docs/README.md"}
+    assert {f"docs/{link}" for link in LINK.findall(text("docs/README.md"))} == guides
+
+
 def code_of(document: str) -> str:
     """Only what is set as code: prose may say "make sure"."""
     whole = text(document)
