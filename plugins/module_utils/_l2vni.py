@@ -13,9 +13,9 @@ from . import _router_status as status
 from . import _underlay as underlay
 from ._checks import refuse, warnings
 from ._cluster import Cluster, Object, Resource
-from ._errors import BadInput, Busy, MigrationError
+from ._errors import BadInput, Busy, MigrationError, Missing
 from ._job import Job, Result
-from ._l2vni_checks import collisions, resolve
+from ._l2vni_checks import collisions, promised, resolve
 from ._l2vni_shape import Shape
 from ._l2vni_spec import (
     L2vni,
@@ -69,19 +69,27 @@ class Seen:
         return self.installed.shape
 
 
-def plan(network: L2vni, seen: Seen, *, recreate: bool = False) -> Plan:
+def plan(network: L2vni, seen: Seen, *, recreate: bool = False, check_mode: bool = False) -> Plan:
     """Decide what to write so that the network is there.
 
+    :param check_mode: an earlier task may not have made the L3VNI yet that it would have made.
     :raises BadInput: for what the shape cannot express, or what collides.
     """
     cluster, shape, peers = seen.cluster, seen.shape, seen.installed.peers
-    resolved, domain = resolve(network, shape, peers, cluster.name)
+    told: list[str] = []
+    try:
+        resolved, domain = resolve(network, shape, peers, cluster.name)
+    except Missing as error:
+        if not check_mode:
+            raise
+        resolved, domain = network, promised(network, shape)
+        told.append(f"{cluster.name}: {error.wanted} is not there; an earlier task has to make it.")
     spec = specification(resolved, shape, domain)
     found = collisions(resolved, shape, peers, cluster.name)
     family = network.underlay_address_family
     found += underlay.check(peers.underlays, peers.nodes, cluster.name, network.node_selector, family)
     refuse(found)
-    told = [*seen.installed.warnings("L2VNI", network.name, network.namespace), *warnings(found)]
+    told += [*seen.installed.warnings("L2VNI", network.name, network.namespace), *warnings(found)]
     told += _warnings(resolved, seen)
     if seen.mine is None:
         return plan_of([create(cluster, shape.l2vni, _body(network, shape, spec), _why(network))], told)
@@ -158,7 +166,7 @@ def _present(job: Job) -> Result:
     cluster = job.cluster
     found = openperouter.required(cluster, "L2VNI")
     seen = Seen(found, found.own(found.shape.l2vni, network.name, network.namespace))
-    planned = plan(network, seen, recreate=job.params["recreate"])
+    planned = plan(network, seen, recreate=job.params["recreate"], check_mode=job.check_mode)
     if seen.mine is None:
         openperouter.require_namespace(cluster, network.namespace)
     part = Part("L2VNI", network.name, network.namespace, network.node_selector)

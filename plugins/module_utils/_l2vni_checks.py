@@ -47,6 +47,13 @@ def resolve(network: L2vni, shape: Shape, peers: Peers, cluster: str) -> tuple[L
     return dataclasses.replace(network, vrf=vrf), domain
 
 
+def promised(network: L2vni, shape: Shape) -> Object | None:
+    """The ``routingDomain`` of an L3VNI that is still to be made; by its VRF alone its name is not known."""
+    if "routingDomain" not in shape.fields or not network.l3vni:
+        return None
+    return {"type": "L3VNI", "l3vni": {"name": network.l3vni}, "l3vpn": None}
+
+
 def _refuse_uncovered(network: L2vni, backing: Object, peers: Peers, cluster: str) -> None:
     """:raises BadInput: where a node would get the segment and not the routing domain: it provisions neither."""
     there = chosen(backing["spec"].get("nodeSelector"), peers.nodes)

@@ -62,14 +62,15 @@ class Wanted:
         return f"NetworkAttachmentDefinition {self.namespace}/{self.name}"
 
 
-def parse(attachment: Object, kind: str, *kinds: str) -> Object:
+def parse(attachment: Object, kind: str, *kinds: str, ipam: str | None = "whereabouts") -> Object:
     """The configuration of an existing NAD.
 
     :param kinds: other types than the wanted one that it may have.
+    :param ipam: what gives out its addresses, ``None`` for nobody.
     :raises Conflict: when it is none that this collection can have written or can continue.
     """
     text = (attachment.get("spec") or {}).get("config")
-    wanted = f"a CNI configuration of type {kind} with whereabouts addresses"
+    wanted = f"a CNI configuration of type {kind} {f'with {ipam} addresses' if ipam else 'without addresses'}"
     hint = "It is somebody else's network: choose another name, or remove it first."
     try:
         config = json.loads(text or "null")
@@ -79,9 +80,9 @@ def parse(attachment: Object, kind: str, *kinds: str) -> Object:
         found = "no configuration (multus would look for a file on the node)" if config is None else "no JSON object"
         raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
     plugin = main_plugin(config)
-    ipam = plugin.get("ipam") or {}
-    if plugin.get("type") not in (kind, *kinds) or ipam.get("type") != "whereabouts":
-        found = f"type {plugin.get('type')} with ipam {ipam.get('type')}"
+    given = (plugin.get("ipam") or {}).get("type")
+    if plugin.get("type") not in (kind, *kinds) or given != ipam:
+        found = f"type {plugin.get('type')} with ipam {given}"
         raise Conflict(wanted, found, hint=hint, reason="foreign_nad")
     return config
 

@@ -46,6 +46,8 @@ ORDER = (
     ("migration_nad", 5),
     ("l2vni", 1),
     ("l3vni", 1),
+    ("vm_nad", 0),
+    ("vm_nad", 1),
     ("migration_trust", 1),
 )
 

@@ -38,6 +38,17 @@ class TestRoutingDomain:
         assert error.reason == "routing_domain_missing"
         assert "never provisions" in error.hint
 
+    @pytest.mark.parametrize("folder", ["b", "c"])
+    def test_in_check_mode_an_earlier_task_may_still_make_it(self, folder: str) -> None:
+        site = ready(folder)
+        wish: Object = {"vrf": "rouge", "l3vni": "red", "gateways": ["192.170.10.1/24"]}
+        told = run(site, check_mode=True, **wish)
+        assert "L3VNI openperouter-system/red for the routing domain" in told["warnings"][0]
+        site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100})
+        assert run(site, **wish)["diff"] == told["diff"]
+        by_vrf = run(ready(folder), check_mode=True, vrf="rouge")
+        assert "provides VRF rouge" in by_vrf["warnings"][0]
+
     @pytest.mark.parametrize("by", [{"vrf": "rouge"}, {"l3vni": "red"}, {"vrf": "rouge", "l3vni": "red"}])
     def test_by_vrf_or_by_l3vni(self, site: Site, by: Object) -> None:
         site.add("l3vnis", "L3VNI", "red", {"vrf": "rouge", "vni": 100})
