@@ -49,6 +49,11 @@ STEPS = (
     Step("artifact", "artifact", "python scripts/artifact.py"),
     Step("sanity", "sanity", "python scripts/sanity.py"),
     Step("testbed", "test bed", "python -m testbed build"),
+    Step(
+        "integration",
+        "address plan",
+        f"{PYTEST} --hypothesis-profile=thorough tests/unit/test_address_plan_properties.py",
+    ),
     Step("integration", "integration", f"{PYTEST} {WORKERS} tests/integration tests/conformance"),
     Step("molecule", "molecule", "molecule test --all"),
 )

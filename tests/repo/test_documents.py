@@ -53,6 +53,14 @@ def test_named_files_exist(document: str) -> None:
     assert missing == []
 
 
+def test_every_page_is_listed_and_has_a_heading() -> None:
+    pages = [name for name in DOCUMENTS if name.startswith("docs/") and name != "docs/README.md"]
+    assert pages
+    listed = LINK.findall(text("docs/README.md"))
+    assert sorted(listed) == sorted(page.removeprefix("docs/") for page in pages)
+    assert [page for page in pages if not re.search(r"^# \S", text(page), re.M)] == []
+
+
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_variables_of_roles_exist(document: str) -> None:
     named = set(re.findall(rf"`((?:{'|'.join(ROLES)})_[a-z_]+)`", text(document)))

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The address plan of any fleet: disjoint, inside, complete, stable; and both styles the same under whereabouts' rules.
 
-Counted in intervals, not in addresses, so that ranges of every size take part. `make unit` looks at some hundred
-fleets; the profile `thorough` (HYPOTHESIS_PROFILE=thorough) at 10,000 of each.
+Counted in intervals, not in addresses, so that ranges of every size take part. `make unit` looks at a hundred fleets
+of each kind; `make integration`, with the profile `thorough`, at ten thousand.
 """
 
 from __future__ import annotations
