@@ -213,7 +213,7 @@ def _present(job: Job) -> Result:
         | {
             "changed_allocation": changed_allocation(wanted, seen),
             "out_of_slice": strays,
-            "capacity": needed.as_dict(room),
+            "capacity": needed.as_dict(room.available) | {"taken": room.taken},
             "migration_pods_restart_required": bool(stale),
             "pods": stale,
         },

@@ -46,9 +46,9 @@ class Need:
             return self.required + self.growth
         return self.nodes + self.sync_replicas + self.surge + self.growth + self.spare
 
-    def as_dict(self, room: Room) -> dict[str, Any]:
+    def as_dict(self, available: int) -> dict[str, Any]:
         """The need as results carry it, beside what there is."""
-        return {**dataclasses.asdict(self), "needed": self.total, **dataclasses.asdict(room)}
+        return {**dataclasses.asdict(self), "needed": self.total, "available": available}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
