@@ -70,12 +70,12 @@ def read(text: str) -> Bundle:
     return Bundle(tuple(found), unreadable)
 
 
-def without(text: str, fingerprint: str) -> str:
-    """``text`` with the blocks of one certificate cut out, every other byte as it was."""
+def without(text: str, *fingerprints: str) -> str:
+    """``text`` with the blocks of some certificates cut out, every other byte as it was."""
 
     def kept(match: re.Match[str]) -> str:
         certificate = _load(match[0])
-        return "" if certificate is not None and certificate.fingerprint == fingerprint else match[0]
+        return "" if certificate is not None and certificate.fingerprint in fingerprints else match[0]
 
     return _BLOCK.sub(kept, text)
 

@@ -9,13 +9,15 @@ from typing import Any
 
 from . import _kubevirt as kv
 from . import _pem as pem
+from . import _trust_memory as memories
 from . import _trust_side as sides
-from ._cluster import Cluster, Object
+from ._cluster import Cluster
 from ._errors import BadInput, Busy, Conflict, ServerTrouble, Unreachable
 from ._job import Job, Result
+from ._kubevirt_settings import drops_peers
 from ._plan import Change, Plan, create, merge, plan_of
 from ._resources import CONFIG_MAP
-from ._trust_side import CA, INBOX, KEY, MOST, Side, text_of
+from ._trust_side import CA, INBOX, KEY, MOST, Side
 from ._wait import Verdict, wait_for
 
 Pair = tuple[Side, Side]
@@ -56,7 +58,11 @@ def plan(job: Job, pair: Pair, present: bool) -> Plan:
     changes: list[Change | None] = []
     for key, side, peer in _directions(pair):
         cluster = job.clusters[key]
-        changes += [_offer(cluster, side, peer)] if present else _withdraw(cluster, side, peer)
+        # Noted first and struck out last, so that no CA is ever taken in of which nobody knows whose it is.
+        if present:
+            changes += [sides.note(cluster, side, peer), _offer(cluster, side, peer)]
+        else:
+            changes += _withdraw(cluster, side, peer)
     return plan_of(changes)
 
 
@@ -117,8 +123,8 @@ class Exchange:
 
     def _reached(self, side: Side, peer: Side) -> bool:
         if self._present:
-            return side.trusts(peer)
-        return not side.trusts(peer) and peer.own.fingerprint not in side.inbox
+            return side.trusts(peer) and side.noted(peer)
+        return not side.holds(*side.ever(peer)) and not side.memory.of(peer.uid)
 
     def _missing(self, side: Side, peer: Side) -> str:
         if not self._present:
@@ -138,23 +144,14 @@ def _offer(cluster: Cluster, side: Side, peer: Side) -> Change | None:
         metadata = {"name": INBOX, "namespace": kv.namespace_of(side.kubevirt)}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: text}}
         return create(cluster, CONFIG_MAP, body, why)
-    return merge(cluster, CONFIG_MAP, side.inbox_map, _guarded(side.inbox_map, text), why)
+    return merge(cluster, CONFIG_MAP, side.inbox_map, sides.guarded(side.inbox_map, text), why)
 
 
 def _withdraw(cluster: Cluster, side: Side, peer: Side) -> list[Change | None]:
-    """Cut the peer's CA out of inbox and bundle, every other byte as it was."""
+    """Cut every known CA of the peer out of inbox and bundle, and strike it out of the memory."""
     why = f"{side.cluster} is to trust {peer.cluster} no longer ({peer.own.fingerprint[:12]})"
-    changes = []
-    for config_map in (side.inbox_map, side.bundle_map):
-        before = text_of(config_map)
-        after = pem.without(before, peer.own.fingerprint)
-        if config_map is not None and after != before:
-            changes.append(merge(cluster, CONFIG_MAP, config_map, _guarded(config_map, after), why))
-    return changes
-
-
-def _guarded(config_map: Object, text: str) -> Object:
-    return {"metadata": {"resourceVersion": config_map["metadata"]["resourceVersion"]}, "data": {KEY: text}}
+    cuts = sides.cut(cluster, side, side.ever(peer), why)
+    return [*cuts, memories.forget(cluster, side.memory, [peer.uid], why)]
 
 
 def _refuse_impossible(job: Job, pair: Pair, present: bool) -> None:
@@ -172,7 +169,9 @@ def _refuse_impossible(job: Job, pair: Pair, present: bool) -> None:
         if not present and side.own.fingerprint == peer.own.fingerprint:
             hint = "Clusters that share one CA cannot stop trusting each other; give one of them its own."
             raise BadInput("two different CAs", "one and the same", side.cluster, where, hint, "shared_ca")
-        removes = not present and side.trusts(peer)
+        if present and not side.holds(peer.own.fingerprint):
+            sides.refuse_full(side, {peer.own.fingerprint}, now)
+        removes = not present and side.holds(*side.ever(peer))
         open_ones = kv.unfinished_migrations(job.clusters[key]) if removes else []
         if open_ones and not job.params["allow_during_migrations"]:
             hint = "Let them end or cancel them, or set allow_during_migrations."
@@ -192,12 +191,22 @@ def _drops(job: Job, pair: Pair) -> list[str]:
         if end is not None:
             left = max(0.0, (end - now).total_seconds() / 3600)
             warnings.append(
-                f"{side.cluster} will drop the CA of {peer.cluster} again in {left:.1f} h: set ca_renew_before to half"
-                f" of ca_duration or more (kubevirt_migrations), or exchange again before each move"
+                f"{side.cluster} will drop the CA of {peer.cluster} again in {left:.1f} h: {_remedy(side)}, or exchange"
+                f" again before each move"
             )
-        if len(side.bundle.certificates) >= MOST:
-            warnings.append(f"{side.cluster} has {len(side.bundle.certificates)} CAs; KubeVirt keeps {MOST}")
+        if len(side.valid(now)) >= MOST:
+            warnings.append(f"{side.cluster} has {len(side.valid(now))} CAs; KubeVirt keeps {MOST}")
     return warnings
+
+
+def _remedy(side: Side) -> str:
+    """What keeps the CAs of peers, where anything can be set at all."""
+    owner = kv.owner(side.kubevirt)
+    if owner is not None and owner.flavour != "hco":
+        return f"{owner.name} owns the rotation of its CA, so run the playbook trust more often than that"
+    if drops_peers(side.kubevirt):
+        return "set ca_renew_before to half of ca_duration or more (kubevirt_migrations, option keep_peers)"
+    return "give all clusters the same ca_duration and ca_renew_before, as other CAs live longer than its own"
 
 
 def _directions(pair: Pair) -> tuple[tuple[str, Side, Side], tuple[str, Side, Side]]:

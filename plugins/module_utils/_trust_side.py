@@ -13,11 +13,14 @@ from typing import Any
 
 from . import _kubevirt as kv
 from . import _pem as pem
+from . import _trust_memory as memories
 from ._cluster import Cluster, Object
-from ._errors import Missing
+from ._errors import BadInput, Missing
 from ._kubevirt_settings import rotation
 from ._pem import Bundle, Certificate
+from ._plan import Change, merge
 from ._resources import CONFIG_MAP, SECRET
+from ._trust_memory import Memory, Peer
 from ._wait import Verdict
 
 CA = "kubevirt-ca"
@@ -38,6 +41,8 @@ class Side:
     :param own: the CA that signs its certificates now.
     :param renewing: virt-operator is between the two steps in which it renews the CA.
     :param bundle_map: the ConfigMap with the trusted CAs; ``inbox_map`` the one with the waiting ones, if any.
+    :param uid: the identity of the cluster, whatever its name.
+    :param memory: whose CAs were taken in here.
     """
 
     cluster: str
@@ -48,6 +53,30 @@ class Side:
     bundle: Bundle
     inbox_map: Object | None
     inbox: Bundle
+    uid: str = ""
+    memory: Memory = dataclasses.field(default_factory=Memory)
+
+    @property
+    def namespace(self) -> str:
+        """KubeVirt's namespace."""
+        return kv.namespace_of(self.kubevirt)
+
+    def holds(self, *fingerprints: str) -> bool:
+        """Whether one of these is trusted, or waits to be."""
+        return any(each in self.bundle or each in self.inbox for each in fingerprints)
+
+    def valid(self, now: datetime.datetime) -> set[str]:
+        """What counts against the limit of the bundle: the CAs in it and those that wait, but for expired ones."""
+        every = (self.own, *self.bundle.certificates, *self.inbox.certificates)
+        return {each.fingerprint for each in every if each.not_after > now}
+
+    def ever(self, peer: Side) -> tuple[str, ...]:
+        """Every CA of the peer that is known here: the one it uses, and those that it used."""
+        return tuple(dict.fromkeys((peer.own.fingerprint, *self.memory.of(peer.uid))))
+
+    def noted(self, peer: Side) -> bool:
+        """Whether it is noted whose the peer's CA of this moment is."""
+        return peer.own.fingerprint in self.memory.of(peer.uid)
 
     def trusts(self, peer: Side) -> bool:
         """Whether the peer's CA of this moment is trusted here."""
@@ -127,7 +156,46 @@ def read(cluster: Cluster, kubevirt: Object) -> Side:
         pem.read(text_of(bundle_map)),
         inbox_map,
         pem.read(text_of(inbox_map)),
+        cluster.uid(),
+        memories.read(cluster, namespace),
     )
+
+
+def note(cluster: Cluster, side: Side, peer: Side) -> Change | None:
+    """Note on one side whose CA the other's is."""
+    every = (*side.bundle.certificates, *side.inbox.certificates)
+    why = f"note whose CA {peer.own.fingerprint[:12]} is ({peer.cluster})"
+    found = Peer(peer.uid, peer.cluster, (peer.own.fingerprint,))
+    return memories.note(cluster, side.namespace, side.memory, found, {each.fingerprint for each in every}, why)
+
+
+def cut(cluster: Cluster, side: Side, fingerprints: tuple[str, ...], why: str) -> list[Change | None]:
+    """Cut CAs out of inbox and bundle, every other byte as it was."""
+    changes = []
+    for config_map in (side.inbox_map, side.bundle_map):
+        before = text_of(config_map)
+        after = pem.without(before, *fingerprints)
+        if config_map is not None and after != before:
+            changes.append(merge(cluster, CONFIG_MAP, config_map, guarded(config_map, after), why))
+    return changes
+
+
+def guarded(config_map: Object, text: str) -> Object:
+    """The patch that writes a bundle or inbox, valid for this version of it only."""
+    return {"metadata": {"resourceVersion": config_map["metadata"]["resourceVersion"]}, "data": {KEY: text}}
+
+
+def refuse_full(side: Side, more: set[str], now: datetime.datetime) -> None:
+    """Refuse what would push CAs that are in use out of the bundle. :raises BadInput: with the number there is."""
+    number = len(side.valid(now) | more)
+    if number > MOST:
+        hint = (
+            "Trust fewer clusters (named pairs), or take out those that left (playbook trust, forget); former CAs"
+            " leave by themselves when they expire."
+        )
+        where = f"ConfigMap {side.namespace}/{CA}"
+        found = f"{number} with what is to be added"
+        raise BadInput(f"at most {MOST} CAs, all that KubeVirt keeps", found, side.cluster, where, hint, "bundle_full")
 
 
 def text_of(config_map: Object | None) -> str:

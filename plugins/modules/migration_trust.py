@@ -16,6 +16,8 @@ description:
   - A missing CA is written into the ConfigMap C(kubevirt-external-ca), from which KubeVirt takes it into the ConfigMap
     C(kubevirt-ca). The module waits until it is there and writes again if KubeVirt swallowed it.
   - Only a cluster's own current CA is ever handed on, never one that it was given, and never a private key.
+  - Whose a CA is, is noted in the ConfigMap C(livemigration-trust) beside the bundle, as the CA itself does not say it.
+  - A bundle that would grow past the 50 CAs that KubeVirt keeps is refused, as the oldest would be lost.
   - Every change of the KubeVirt CR renews the CA. The module therefore waits until KubeVirt has settled on both sides;
     configure KubeVirt first (M(livemigration.kubevirt.kubevirt_migrations)), exchange trust last, and check again
     right before a move.
@@ -31,8 +33,9 @@ options:
   state:
     description:
       - With V(present) each side trusts the other's current CA.
-      - With V(absent) the other's current CA is cut out of the bundle and out of C(kubevirt-external-ca) on both sides.
-        CAs that a side used earlier stay until KubeVirt drops them; they are listed in RV(migration_trust).
+      - With V(absent) the other's CAs are cut out of the bundle and out of C(kubevirt-external-ca) on both sides, the
+        current one and the former ones that were exchanged by this module.
+      - Where the other side cannot be reached any more use M(livemigration.kubevirt.trust_bundle).
     type: str
     choices: [present, absent]
     default: present
@@ -53,6 +56,7 @@ options:
     default: false
 seealso:
   - module: livemigration.kubevirt.kubevirt_migrations
+  - module: livemigration.kubevirt.trust_bundle
 """
 
 EXAMPLES = r"""
