@@ -22,6 +22,7 @@ from ._resources import (
     IP_POOL,
     NAD,
     NODE,
+    POD,
     SETTING,
     VLAN_CONFIG,
     VLAN_STATUS,
@@ -38,6 +39,7 @@ _PREFIX = "vm-migration-network.settings.harvesterhci.io"
 HASH = f"{_PREFIX}/hash"
 ATTACHED = f"{_PREFIX}/net-attach-def"
 
+_OWN_PODS = f"kubevirt.io in ({kv.HANDLER},{kv.SYNC_CONTROLLER})"
 _WITNESS = "node-role.harvesterhci.io/witness"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 
@@ -50,6 +52,8 @@ class Seen:
     :param others: the values of storage-network and rwx-network by name.
     :param nad: the NAD that the setting names, ``None`` when there is none.
     :param orphans: NADs that Harvester made for the setting and has lost sight of.
+    :param pools: what whereabouts has given out.
+    :param pods: KubeVirt's own pods on the network as ``namespace/name``.
     :param whereabouts: whether its pools are known to the API server.
     """
 
@@ -69,6 +73,8 @@ class Seen:
     machines: tuple[Object, ...] = ()
     nets: tuple[Net, ...] = ()
     closed: tuple[str, ...] = ()
+    pools: tuple[Object, ...] = ()
+    pods: frozenset[str] = frozenset()
     whereabouts: bool = True
 
     @property
@@ -129,6 +135,8 @@ def observe(cluster: Cluster) -> Seen:
         (*cluster.list(VM), *cluster.list(VMI)),
         tuple(read.nets),
         tuple(read.closed),
+        tuple(read.objects.get(IP_POOL, [])),
+        frozenset(map(namespaced_name, cluster.list(POD, NAMESPACE, _OWN_PODS))),
         cluster.serves(IP_POOL),
     )
 

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 
 from . import _harvester as harvester
 from . import _kubevirt as kv
-from ._addresses import overlaps
+from . import _whereabouts as whereabouts
+from ._addresses import Slice, overlaps
 from ._checks import Finding
 from ._cluster import Object, namespaced_name
 from ._harvester import Seen, annotations_of
 from ._harvester_config import MGMT, Network, same
 from ._harvester_options import Wanted
-from ._nad_capacity import Need
+from ._nad_capacity import Need, Room
 from ._whereabouts import Span
 
 CLUSTER_NETWORK = "network.harvesterhci.io/clusternetwork"
@@ -57,6 +58,19 @@ def need(wanted: Wanted, seen: Seen) -> Need:
     infra = (seen.kubevirt.get("spec") or {}).get("infra") or {}
     replicas = int(infra.get("replicas") or _SYNC_REPLICAS) if moves else 0
     return Need(len(seen.voters), replicas, math.ceil(replicas / 4), wanted.growth)
+
+
+def room(piece: Slice, seen: Seen) -> Room:
+    """What the slice has for KubeVirt's pods: Harvester removes a NAD before its pods could give addresses back."""
+    pool = whereabouts.pool_name(piece.network)
+    held = {
+        given.address
+        for each in seen.pools
+        if each["metadata"]["name"] == pool
+        for given in whereabouts.allocations(each)
+        if given.pod not in seen.pods and given.address in piece
+    }
+    return Room(len(held), piece.size - len(held))
 
 
 def _finding(
@@ -112,8 +126,10 @@ def _coverage(network: Network, seen: Seen) -> Iterator[Finding]:
 
 
 def _count(wanted: Wanted, network: Network, seen: Seen) -> Iterator[Finding]:
-    needed, available = need(wanted, seen), sum(span.size for span in network.spans)
-    if available < needed.total:
+    if wanted.slice is None:
+        return
+    needed, left = need(wanted, seen), room(wanted.slice, seen)
+    if left.available < needed.total:
         reason = (
             f"{needed.required} as required_addresses says, {needed.growth} for growth"
             if needed.required is not None
@@ -121,10 +137,14 @@ def _count(wanted: Wanted, network: Network, seen: Seen) -> Iterator[Finding]:
             f"{needed.surge} while it rolls, {needed.spare} kept by restarted nodes, {needed.growth} for growth"
         )
         hint = "Take a larger range or fewer max_clusters; all clusters must change together."
-        yield _finding(seen, "too-few-addresses", f"at least {needed.total} addresses: {reason}", str(available), hint)
-    elif available < len(seen.voters):
+        # What runs goes on running while others hold what is missing: whereabouts may give it back.
+        later = same(network, seen.network) and left.available + left.taken >= needed.total
+        found = f"{left.available}, and {left.taken} held by others or not given back"
+        text = f"at least {needed.total} addresses: {reason}"
+        yield _finding(seen, "too-few-addresses", text, found, hint, warn=later)
+    elif wanted.slice.size < len(seen.voters):
         hint = "Harvester wants an address for every node but witnesses."
-        yield _finding(seen, "too-few-addresses", f"{len(seen.voters)} addresses", str(available), hint)
+        yield _finding(seen, "too-few-addresses", f"{len(seen.voters)} addresses", str(wanted.slice.size), hint)
 
 
 def _other_settings(network: Network, seen: Seen) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from ._checks import Finding, refuse
 from ._errors import Conflict, MigrationError, Rejected, ServerTrouble, Unreachable
 from ._harvester import Seen, observe
 from ._harvester_config import same
-from ._harvester_options import wanted_of
+from ._harvester_options import Wanted, wanted_of
 from ._job import Job, Result
 from ._plan import Change, Plan, plan_of
 from ._wait import Verdict, wait_for
@@ -209,7 +209,7 @@ class _Road:
             "range": network.range if network else None,
             "exclude": list(network.exclude) if network else [],
             "slice": wanted.slice.as_dict() if wanted.slice else None,
-            "capacity": checks.need(wanted, before).as_dict(wanted.slice.size) if wanted.slice else None,
+            "capacity": _capacity(wanted, before),
             "kubevirt_version": kv.version_text(kubevirt),
             "network": kv.network(kubevirt) or "",
             "decentralized": kv.gate_on(kubevirt),
@@ -219,6 +219,13 @@ class _Road:
             "settled": settled,
         }
         return self.job.finish(self.done, harvester_migration_network=facts)
+
+
+def _capacity(wanted: Wanted, seen: Seen) -> dict[str, Any] | None:
+    if wanted.slice is None:
+        return None
+    room = checks.room(wanted.slice, seen)
+    return checks.need(wanted, seen).as_dict(room.available) | {"taken": room.taken}
 
 
 def _explained(error: MigrationError) -> MigrationError:

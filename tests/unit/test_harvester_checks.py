@@ -128,6 +128,22 @@ def test_addresses_are_counted_with_room_for_what_harvester_forgets(site: Site) 
     assert found(site, **small) == []
 
 
+def test_addresses_that_nobody_gave_back_count(site: Site) -> None:
+    small: dict[str, Any] = {"range": "192.170.10.0/28", "max_clusters": 2, "slot": 1, "growth": 3}
+    given = {str(offset): {"podref": f"{NAMESPACE}/gone-{offset}"} for offset in (9, 10)}
+    spec = {"range": "192.170.10.0/28", "allocations": given}
+    site.put(IP_POOL, "192.170.10.0-28", {"namespace": "kube-system"}, spec=spec)
+    assert found(site, **small) == ["too-few-addresses"]
+    assert "2 held by others" in refused(site, **small).found
+    # A network that is as it was goes on.
+    site.slice_start = 8
+    run(site, **{**small, "growth": 1})
+    site.put(IP_POOL, "192.170.10.0-28", {"namespace": "kube-system"}, spec=spec)
+    called = run(site, **small)
+    assert [each["severity"] for each in called["harvester_migration_network"]["findings"]] == ["warning"]
+    assert called["harvester_migration_network"]["capacity"]["taken"] == 2
+
+
 def test_harvesters_own_count_holds_whatever_the_user_says(site: Site) -> None:
     site.node("n3")
     site.cover("cluster-a-node-1", "cluster-a-node-2", "n3")
