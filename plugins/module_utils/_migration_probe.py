@@ -118,6 +118,7 @@ def _result(sites: list[Site]) -> dict[str, Any]:
     return {
         "passed": bool(sites) and not errors(found),
         "findings": [each.as_dict() for each in found],
+        "messages": [str(each) for each in found],
         "links": [link.as_dict() for link in links(sites)],
         "probes": [site.as_dict() for site in sites],
     }

@@ -90,7 +90,7 @@ EXAMPLES = r"""
 - name: Stop unless everything passes
   ansible.builtin.assert:
     that: probe.migration_probe.passed
-    fail_msg: "{{ probe.migration_probe.findings }}"
+    fail_msg: "{{ probe.migration_probe.messages }}"
 """
 
 RETURN = r"""
@@ -150,6 +150,11 @@ migration_probe:
         wanted: {description: What should have been the case., type: str, returned: always}
         found: {description: What was the case., type: str, returned: always}
         hint: {description: What to do., type: str, returned: always}
+    messages:
+      description: The findings in words, one sentence or two each.
+      type: list
+      elements: str
+      returned: always
     links:
       description: Every direction between two clusters.
       type: list

@@ -4,14 +4,22 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._probe_pod import render
 from integration.calls import Called, call, connection
-from integration.networks import NETWORK, wire
+from integration.networks import NETWORK
+from integration.playbooks import playbook
+from repo.project import NAME
+from testbed.resources import Object
 from testbed.testing import TestBed, TestCluster
 
 pytestmark = pytest.mark.simulated
@@ -21,9 +29,8 @@ NAMESPACE, POD = "kubevirt", "livemigration-probe"
 
 @pytest.fixture(scope="module")
 def wired(separate_bed: TestBed) -> TestBed:
-    """Two clusters on the migration network."""
-    for cluster in separate_bed.clusters.values():
-        wire(separate_bed, cluster)
+    """Two clusters that the playbook site has prepared."""
+    playbook(separate_bed, "site").succeeded()
     return separate_bed
 
 
@@ -162,3 +169,91 @@ def test_the_api_server_itself_finds_the_pod_restricted(
     else:
         with pytest.raises(Exception, match="restricted"):
             source.client.create("pods", body)
+
+
+def test_site_probes_when_asked_to_and_fails_for_what_it_finds(
+    wired: TestBed, pair: tuple[TestCluster, TestCluster]
+) -> None:
+    source, target = pair
+    asked = {"migration_probe_enabled": True, "migration_probe_duration": 6}
+    ran = playbook(wired, "site", **asked).succeeded()
+    assert "2 links between clusters carry packets of full size" in ran.output
+    assert set(ran.changed.values()) == {0}
+    assert {write.verb for write in ran.writes} == {"create", "patch", "delete"}
+    assert {write.path.rpartition("/pods")[0] for write in ran.writes} == {f"/api/v1/namespaces/{NAMESPACE}"}
+    with wired.partition(source.name, target.name, one_way=True):
+        ran = playbook(wired, "site", **asked)
+    assert ran.code == 2, ran.output
+    assert f"link {source.name} to {target.name}" in ran.output, ran.output
+    ran = playbook(wired, "site", "--check", **asked).succeeded()
+    assert ran.writes == []
+
+
+def test_verify_probes_when_asked_to_and_reports_what_it_finds(
+    wired: TestBed, pair: tuple[TestCluster, TestCluster], tmp_path: Path
+) -> None:
+    _source, target = pair
+    report = tmp_path / "report.json"
+    asked = {"migration_probe_enabled": True, "migration_probe_duration": 6, "verify_report": str(report)}
+    playbook(wired, "verify", **asked).succeeded()
+    assert json.loads(report.read_text())["drift"] == []
+    with wired.fault("underlay-mtu", target.name, mtu="1372"):
+        ran = playbook(wired, "verify", **asked)
+    assert ran.code == 2, ran.output
+    found = json.loads(report.read_text())
+    assert {each["id"] for each in found["drift"]} == {"link-mtu"}
+    assert {each["found"] for each in found["drift"]} == {"up to 1372 bytes"}
+    assert found["outcome"] == "drift"
+    with wired.fault("pod-stuck", target.name, pod=f"{NAMESPACE}/{POD}"):
+        ran = playbook(wired, "verify", **asked, migration_probe_wait_timeout=3)
+    assert ran.code == 4, ran.output
+    outcomes = {each["name"]: each["outcome"] for each in json.loads(report.read_text())["clusters"]}
+    assert outcomes[target.name] == "incomplete"
+
+
+def test_a_run_that_is_killed_leaves_a_pod_that_the_next_run_removes(
+    wired: TestBed, pair: tuple[TestCluster, TestCluster]
+) -> None:
+    options = {"clusters": [connection(cluster) for cluster in pair], "duration": 6}
+    with wired.fault("volume-stale"):
+        program = [sys.executable, "-c", _KILLED, json.dumps(options)]
+        with subprocess.Popen(program, cwd=Path(__file__).parents[1]) as process:
+            for cluster in pair:
+                cluster.client.until(lambda pod: bool(pod and _running(pod)), "pods", POD, NAMESPACE)
+            process.kill()
+    assert [pods(cluster) for cluster in pair] == [[POD], [POD]]
+    called = probe(wired)
+    assert called["migration_probe"]["passed"]
+    assert len(called["diff"]) == 2
+    assert [pods(cluster) for cluster in pair] == [[], []]
+
+
+_KILLED = """
+import json, sys
+from integration.calls import call
+call("migration_probe", json.loads(sys.argv[1]))
+"""
+
+
+def _running(pod: Object) -> bool:
+    return bool(pod.get("status", {}).get("phase") == "Running")
+
+
+def test_as_an_ordinary_module_it_brings_the_same_program_along(
+    wired: TestBed, pair: tuple[TestCluster, TestCluster], tmp_path: Path
+) -> None:
+    options = {"clusters": [connection(cluster) for cluster in pair], "duration": 20}
+    # What runs in the background is never run by the worker itself.
+    task = {"name": "Probe", f"{NAME}.migration_probe": options, "async": 120, "poll": 1, "register": "probed"}
+    proof = {"name": "Look", "ansible.builtin.assert": {"that": "probed.migration_probe.passed"}}
+    play = [{"name": "Ordinary", "hosts": "localhost", "gather_facts": False, "tasks": [task, proof]}]
+    path = tmp_path / "play.yml"
+    path.write_text(yaml.safe_dump(play))
+    interpreter = f"ansible_python_interpreter={sys.executable}"
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "localhost,", "-c", "local", "-e", interpreter, str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

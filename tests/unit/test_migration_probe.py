@@ -108,7 +108,7 @@ def test_the_actions_are_those_of_check_mode_which_writes_nothing() -> None:
     all_ = grounds()
     told = run(all_, check_mode=True)
     assert [each.cluster.writes for each in all_] == [[], []]
-    assert told["migration_probe"] == {"passed": False, "findings": [], "links": [], "probes": []}
+    assert told["migration_probe"] == {"passed": False, "findings": [], "messages": [], "links": [], "probes": []}
     assert told["actions"] == run(grounds())["actions"]
     assert told["actions"][0] == "cluster-0: create Pod kubevirt/livemigration-probe: to probe migration-evpn"
     assert len(told["actions"]) == 4
@@ -134,6 +134,9 @@ def test_a_pod_that_does_not_start_is_a_finding_and_the_others_are_probed() -> N
     found = run(all_)["migration_probe"]
     assert [(each["id"], each["cluster"]) for each in found["findings"]] == [("probe-failed", "cluster-1")]
     assert "Back-off pulling image" in found["findings"][0]["found"]
+    assert found["messages"][0].startswith(
+        "[probe-failed] cluster-1 probe on no node: wanted a result; found the pod did"
+    )
     assert {(each["source"], each["target"]) for each in found["links"] if each["status"] == "passes"} == {
         ("cluster-0", "cluster-2"),
         ("cluster-2", "cluster-0"),
