@@ -60,8 +60,8 @@ options:
   avoid:
     description:
       - Networks in CIDR notation that the range must not touch, where the cluster itself does not name them.
-      - Compared in any case are the addresses and pod networks of the nodes, the service networks, and the tunnel
-        endpoints, router ids and other L2VNIs of OpenPERouter.
+      - Compared in any case are the addresses and pod networks of the nodes, the service networks, those of OpenShift,
+        Calico and Cilium, and the tunnel endpoints, router ids and other L2VNIs of OpenPERouter.
     type: list
     elements: str
   style:

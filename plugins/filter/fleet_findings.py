@@ -57,6 +57,7 @@ _value:
 
 _NAMES = (
     "state",
+    "flavour",
     "type",
     "range",
     "second_range",

@@ -36,7 +36,7 @@ def findings(members: Sequence[Member]) -> list[Finding]:
     fleet = [member for member in members if member.takes_part]
     found = [*_one_cluster_twice(members), *_not_seen(fleet), *_same(fleet)]
     found += [*_slots_twice([member for member in members if member.stays]), *_plans(fleet)]
-    found += [*segment.check(fleet), *nets.check(fleet)]
+    found += [*_one_family(fleet), *segment.check(fleet), *nets.check(fleet)]
     return list(dict.fromkeys(found))
 
 
@@ -124,6 +124,20 @@ def plans_of(member: Member) -> tuple[AddressPlan, ...]:
         max_clusters=member.number("max_clusters") or 0,
         weights=[int(weight) for weight in member.texts("weights")],
     )
+
+
+def _one_family(fleet: Sequence[Member]) -> Iterator[Finding]:
+    for member in fleet:
+        if member.flavour == "harvester" and member.option("second_range"):
+            yield Finding(
+                "second-range-unsupported",
+                "warning",
+                member.name,
+                "migration_network_second_range",
+                "addresses of both ranges on every cluster",
+                "Harvester's setting takes one range",
+                "Its pods get addresses of migration_network_range only, which are those that KubeVirt uses.",
+            )
 
 
 def _slots_twice(members: Sequence[Member]) -> Iterator[Finding]:

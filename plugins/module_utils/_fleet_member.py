@@ -66,6 +66,12 @@ class Member:
         return self.stays and bool(self.option("type") != "none")
 
     @property
+    def flavour(self) -> str:
+        """Through what KubeVirt's settings are changed there, as far as anybody says."""
+        told = self.option("flavour")
+        return str(self.info.get("flavour") or "") if told in (None, "", "auto") else str(told)
+
+    @property
     def overlay(self) -> bool:
         """Whether the network is an overlay segment of OpenPERouter there; on Harvester it is a VLAN."""
         flavour = self.option("flavour") if self.option("flavour") not in (None, "auto") else self.info.get("flavour")

@@ -18,6 +18,11 @@ from ._whereabouts import Network
 
 SERVICE_CIDR = Resource("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", namespaced=False)
 
+# Where network plugins keep what the nodes do not say: OpenShift's own, Calico's, Cilium's.
+OPENSHIFT = Resource("config.openshift.io", "v1", "networks", "Network", namespaced=False)
+CALICO = Resource("crd.projectcalico.org", "v1", "ippools", "IPPool", namespaced=False)
+CILIUM = Resource("cilium.io", "v2", "ciliumnodes", "CiliumNode", namespaced=False)
+
 Kind = Literal["node", "pod", "service", "vtep", "router-id", "l2vni", "nad", "pool"]
 
 
@@ -70,7 +75,9 @@ def read(cluster: Cluster, *, without: tuple[Resource, ...] = ()) -> Read:
             # Older API servers have no ServiceCIDR, and not every cluster has OpenPERouter or Multus.
             continue
         except Forbidden:
-            found.closed.append(resource.full_name)
+            # Of a kind that is not there one is refused just the same.
+            if cluster.serves(resource):
+                found.closed.append(resource.full_name)
             continue
         found.objects[resource] = items
         for item in items:
@@ -90,6 +97,25 @@ def _of_node(node: Object) -> Iterator[Net]:
 def _of_services(item: Object) -> Iterator[Net]:
     for text in (item.get("spec") or {}).get("cidrs") or []:
         yield from _net("service", "the service network", text, item["metadata"]["name"])
+
+
+def _of_openshift(item: Object) -> Iterator[Net]:
+    name, told = item["metadata"]["name"], item.get("status") or item.get("spec") or {}
+    for entry in told.get("clusterNetwork") or []:
+        yield from _net("pod", "the pod network", entry.get("cidr"), name)
+    for text in told.get("serviceNetwork") or []:
+        yield from _net("service", "the service network", text, name)
+
+
+def _of_calico(item: Object) -> Iterator[Net]:
+    name = item["metadata"]["name"]
+    yield from _net("pod", f"the pod network of Calico's IPPool {name}", (item.get("spec") or {}).get("cidr"), name)
+
+
+def _of_cilium(item: Object) -> Iterator[Net]:
+    name = item["metadata"]["name"]
+    for text in ((item.get("spec") or {}).get("ipam") or {}).get("podCIDRs") or []:
+        yield from _net("pod", f"the pod network of node {name}", text, name)
 
 
 def _of_underlay(item: Object) -> Iterator[Net]:
@@ -177,6 +203,9 @@ def _net(kind: Kind, what: str, text: Any, name: str) -> Iterator[Net]:
 _SOURCES: dict[Resource, Callable[[Object], Iterator[Net]]] = {
     NODE: _of_node,
     SERVICE_CIDR: _of_services,
+    OPENSHIFT: _of_openshift,
+    CALICO: _of_calico,
+    CILIUM: _of_cilium,
     **{Resource(group, "v1alpha1", "underlays", "Underlay"): _of_underlay for group in GROUPS},
     **{Resource(group, "v1alpha1", "l2vnis", "L2VNI"): _of_l2vni for group in GROUPS},
     NAD: _of_nad,

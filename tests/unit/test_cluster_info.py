@@ -11,7 +11,12 @@ import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _cluster_info
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Forbidden
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._networks import SERVICE_CIDR
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._networks import (
+    CALICO,
+    CILIUM,
+    OPENSHIFT,
+    SERVICE_CIDR,
+)
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import IP_POOL, KUBEVIRT, NAD, NODE
 from unit.memory_cluster import MemoryCluster, Ticking, job
 from unit.openperouter import Site
@@ -180,11 +185,28 @@ def test_every_network_that_the_cluster_names() -> None:
     assert nets(found, "pool") == [("kube-system/10.5.0.0-24", "10.5.0.0/24")]
 
 
-def test_what_may_not_be_read_is_named() -> None:
+def test_what_network_plugins_keep_for_themselves() -> None:
+    cluster = MemoryCluster()
+    status = {"clusterNetwork": [{"cidr": "10.128.0.0/14", "hostPrefix": 23}], "serviceNetwork": ["172.30.0.0/16"]}
+    cluster.put(OPENSHIFT, {"metadata": {"name": "cluster"}, "status": status})
+    cluster.put(CALICO, {"metadata": {"name": "default-ipv4-ippool"}, "spec": {"cidr": "192.168.0.0/16"}})
+    cluster.put(CILIUM, {"metadata": {"name": "node-1"}, "spec": {"ipam": {"podCIDRs": ["10.0.1.0/24"]}}})
+    found = run(cluster)
+    assert nets(found, "service") == [("cluster", "172.30.0.0/16")]
+    assert nets(found, "pod") == [
+        ("cluster", "10.128.0.0/14"),
+        ("default-ipv4-ippool", "192.168.0.0/16"),
+        ("node-1", "10.0.1.0/24"),
+    ]
+
+
+def test_what_may_not_be_read_is_named_where_it_exists() -> None:
     class Closed(MemoryCluster):
         def list(self, resource: Resource, *args: Any, **more: Any) -> list[Object]:
-            if resource == NAD:
+            if resource in (NAD, SERVICE_CIDR):
                 raise Forbidden("to read", "no", self.name)
             return super().list(resource, *args, **more)
 
-    assert run(Closed())["unreadable"] == ["network-attachment-definitions.k8s.cni.cncf.io"]
+    closed = Closed()
+    closed.unknown.add("servicecidrs")
+    assert run(closed)["unreadable"] == ["network-attachment-definitions.k8s.cni.cncf.io"]

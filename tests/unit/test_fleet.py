@@ -203,6 +203,15 @@ def test_the_range_keeps_apart_from_every_network_of_every_cluster(kind: str) ->
     assert ids(member(2, net(kind, "10.78.0.0/24"))) == []
 
 
+def test_harvester_has_one_range() -> None:
+    dual = [member(index, second_range="fd00:77::/64") for index in range(2)]
+    found = only(*dual, member(2, second_range="fd00:77::/64", flavour="harvester"))
+    assert (found.id, found.severity, found.cluster) == ("second-range-unsupported", "warning", "vienna")
+    seen = member(2, second_range="fd00:77::/64", flavour="auto")
+    seen = Member(seen.name, seen.variables, {**seen.info, "flavour": "harvester"})
+    assert ids(*dual, seen) == ["second-range-unsupported"]
+
+
 def test_the_second_range_too() -> None:
     second = [member(index, second_range="fd00:77::/64") for index in range(2)]
     last = member(2, net("service", "fd00::/16"), second_range="fd00:77::/64")
