@@ -9,6 +9,7 @@ import dataclasses
 
 from . import _l2vni_nodes as on_nodes
 from . import _openperouter as openperouter
+from . import _quiet as quiet
 from . import _router_status as status
 from . import _underlay as underlay
 from ._checks import refuse, warnings
@@ -46,6 +47,8 @@ _NOTHING: Object = {
 }
 _MIGRATES = {"matchLabels": {"kubevirt.io/schedulable": "true"}}
 """The label of nodes that run virt-handler."""
+
+_HARM = "A bridge that is made anew cuts off every pod on it."
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,11 +177,12 @@ def _present(job: Job) -> Result:
     # Only once the nodes report the new one, the old one is known to be dead.
     moved = plan_of(found.left_over("L2VNI", network.name, network.namespace) if nodes else [])
     stranded = on_nodes.pods_on(cluster, _disturbed(network, seen, planned))
+    told = quiet.require(job, _HARM, seconds=job.params["wait_for_migrations"]) if stranded else []
     written = _write(job, planned)
     readiness = status.settle(job, part, seen.shape, nodes, changed=planned.changed)
     _write(job, moved)
     return job.finish(
-        planned + moved,
+        planned + moved + Plan(warnings=tuple(told)),
         l2vni=_facts(network, seen.shape)
         | {
             "object": _shown(written or _predicted(seen, planned)),

@@ -132,9 +132,16 @@ options:
   recreate:
     description:
       - Whether an L2VNI may be deleted and created anew where its gateways differ.
-      - Pods on its bridge lose the network until they are restarted; see RV(l2vni.migration_pods_restart_required).
+      - Pods on its bridge lose the network until they are restarted; see RV(l2vni.migration_pods_restart_required) and
+        M(livemigration.kubevirt.kubevirt_restart).
     type: bool
     default: false
+  wait_for_migrations:
+    description:
+      - Seconds to wait, before a bridge with pods on it is made anew, until the migrations that are unfinished on the
+        cluster have ended. With V(0) it is refused while there are any.
+    type: int
+    default: 0
 seealso:
   - module: livemigration.kubevirt.l3vni
   - module: livemigration.kubevirt.migration_nad

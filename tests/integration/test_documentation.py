@@ -28,6 +28,7 @@ ORDER = (
     ("migration_nad", 0),
     ("kubevirt_migrations", 0),
     ("kubevirt_migrations", 1),
+    ("kubevirt_restart", 0),
     ("migration_network_info", 0),
     ("migration_addresses_info", 0),
     ("migration_trust", 0),
