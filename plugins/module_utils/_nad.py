@@ -235,6 +235,8 @@ def _facts(wanted: Wanted, seen: Seen) -> dict[str, Any]:
         "name": seen.choice.name,
         "namespace": wanted.namespace,
         "superseded": family.superseded(seen.family, seen.choice.name),
+        "removed": [],
+        "leftovers": [],
         "kind": wanted.link.kind,
         "bridge": wanted.link.bridge or None,
         "master": wanted.link.master or None,

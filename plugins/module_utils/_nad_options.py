@@ -49,6 +49,7 @@ SPEC = cluster_options().merge(
             "cni_version": {"type": "str", "default": "0.3.1"},
             "required_addresses": {"type": "int"},
             "growth": {"type": "int", "default": 0},
+            "free_leftovers": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 400},
         },
         mutually_exclusive=(("bridge", "vni"), ("slot", "range_start"), ("slot", "range_end")),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import _nad_family as family
+from . import _nad_leftovers as leftovers
 from . import _nad_users as users
 from ._cluster import Object
 from ._errors import Busy, Missing
@@ -19,6 +20,8 @@ from ._wait import Verdict, wait_for
 
 _NOTHING: dict[str, Any] = {
     "superseded": [],
+    "removed": [],
+    "leftovers": [],
     "kind": None,
     "bridge": None,
     "master": None,
@@ -63,15 +66,26 @@ def _observe(job: Job) -> Family:
 
 def _remove(job: Job, found: Family, names: list[str], why: str) -> Result:
     kept = found.current if found.current in found.members and found.current not in names else job.params["name"]
-    nothing = {"name": kept, "namespace": found.namespace, **_NOTHING}
-    if not names:
-        return job.finish(Plan(), migration_nad=nothing)
-    warnings = _refuse_use(job, found, names)
-    if not warnings:
+    result = {"name": kept, "namespace": found.namespace, **_NOTHING, "removed": names}
+    warnings = _refuse_use(job, found, names) if names else []
+    if names and not warnings:
         _await_leave(job, names)
-    planned = plan_of([remove(job.cluster, NAD, found.members[name], why) for name in names], warnings)
+    freed, left = _leftovers(job, found.namespace)
+    # The NADs last: as long as one is there, a run that was interrupted is finished by the next.
+    planned = freed + plan_of([remove(job.cluster, NAD, found.members[name], why) for name in names], warnings)
     job.apply(planned)
-    return job.finish(planned, migration_nad=nothing)
+    return job.finish(planned, migration_nad=result | {"leftovers": left})
+
+
+def _leftovers(job: Job, namespace: str) -> tuple[Plan, list[dict[str, str]]]:
+    """Addresses of pods that are no more: given back if told to, otherwise named."""
+    found = leftovers.find(job.cluster, namespace)
+    told = [each.as_dict() for each in found]
+    if job.params["free_leftovers"]:
+        return plan_of(leftovers.free(job.cluster, found)), told
+    names = ", ".join(f"{each['address']} ({each['pod']})" for each in told)
+    text = f"{job.cluster.name}: whereabouts keeps addresses for pods that are no more: {names}."
+    return Plan(warnings=(text,) if told else ()), told
 
 
 def _refuse_use(job: Job, found: Family, names: list[str]) -> list[str]:

@@ -136,6 +136,12 @@ options:
         M(livemigration.kubevirt.kubevirt_restart).
     type: bool
     default: false
+  expect_gone:
+    description:
+      - NADs as C(namespace/name) that an earlier task of the same run removes. With it check mode, where they are still
+        there, refuses O(state=absent) for all others that use the bridge, and otherwise only warns.
+    type: list
+    elements: str
   wait_for_migrations:
     description:
       - Seconds to wait, before a bridge with pods on it is made anew, until the migrations that are unfinished on the

@@ -88,6 +88,12 @@ options:
       - Addresses to have in addition, for nodes to come.
     type: int
     default: 0
+  free_leftovers:
+    description:
+      - Whether, with O(state=pruned) and O(state=absent), addresses are given back that whereabouts keeps for pods of
+        virt-handler and virt-synchronization-controller that are no more. Otherwise they are only named.
+    type: bool
+    default: false
   wait_timeout:
     description:
       - Seconds to wait with O(state=pruned) and O(state=absent) until KubeVirt's pods have left the NAD. A virt-handler
@@ -189,6 +195,17 @@ migration_nad:
       type: str
       sample: migration-evpn
     namespace: {description: Its namespace., type: str, returned: always, sample: kubevirt}
+    removed: {description: "The NADs that were removed, or will be.", type: list, elements: str, returned: always}
+    leftovers:
+      description: Addresses that whereabouts kept for pods of KubeVirt that are no more, with O(state=pruned) and
+        O(state=absent).
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        address: {description: The address., type: str, returned: always}
+        pod: {description: The pod that had it., type: str, returned: always}
+        pool: {description: The IPPool that keeps it., type: str, returned: always}
     superseded:
       description: Other NADs of the network, which O(state=pruned) removes once KubeVirt has left them.
       returned: always
