@@ -121,19 +121,6 @@ EXAMPLES = r"""
     slot: 0
     max_clusters: 2
 
-- name: Another MTU, as a new NAD beside the old one
-  livemigration.kubevirt.migration_nad:
-    kubeconfig: "{{ kubeconfig }}"
-    cluster_name: cluster-a
-    name: migration-evpn
-    vni: 666
-    mtu: 1350
-    range: 192.170.10.0/24
-    gateway: 192.170.10.1
-    slot: 0
-    max_clusters: 2
-  register: changed_network
-
 - name: The NAD that KubeVirt has left
   livemigration.kubevirt.migration_nad:
     kubeconfig: "{{ kubeconfig }}"

@@ -47,7 +47,6 @@ ORDER = (
     ("migration_nad", 2),
     ("migration_nad", 3),
     ("migration_nad", 4),
-    ("migration_nad", 5),
     ("l2vni", 1),
     ("l3vni", 1),
     ("vm_nad", 0),

@@ -10,72 +10,18 @@ until a run has nothing left to write.
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import subprocess
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.playbooks import command, playbook
-from testbed.proxy import Proxy, running
-from testbed.proxy_rules import Action, Request, writes
+from integration.doomed import Doomed
+from integration.playbooks import playbook
+from testbed.proxy import running
 from testbed.resources import Object
 from testbed.testing import TestBed
 
 VM = "vm-1"
-MOST_WRITES = 40
-"""More than any of the playbooks makes; a run that never ends would be a loop."""
-
-
-class Doomed:
-    """Runs of playbooks through proxies that kill them."""
-
-    def __init__(self, directory: Path, proxies: list[Proxy]) -> None:
-        self._directory = directory
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
-        self.killed_at: list[str] = []
-        for proxy in proxies:
-            proxy.add(Action(after=self._kill), writes)
-
-    def _kill(self, request: Request) -> None:
-        """Called by a proxy between the API server's answer and the run."""
-        with self._lock, contextlib.suppress(ProcessLookupError):
-            if self._process is not None:
-                self.killed_at.append(str(request))
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process = None
-
-    def run(self, name: str, **extra: Any) -> tuple[int, str]:
-        """Exit code and output of one run, killed or not."""
-        environment = os.environ | {"DEMO_KUBECONFIGS": str(self._directory)}
-        with subprocess.Popen(
-            command(name, **extra),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        ) as process:
-            with self._lock:
-                self._process = process
-            output = process.communicate()[0]
-        return process.returncode, output
-
-    def until_done(self, name: str, **extra: Any) -> list[str]:
-        """Run again and again until a run is left alone; the writes at which the others were killed."""
-        self.killed_at.clear()
-        for _ in range(MOST_WRITES):
-            before = len(self.killed_at)
-            code, output = self.run(name, **extra)
-            if len(self.killed_at) == before:
-                assert code == 0, output
-                return list(self.killed_at)
-        raise AssertionError(f"{name} still writes after {MOST_WRITES} runs: {self.killed_at}")
 
 
 @pytest.fixture

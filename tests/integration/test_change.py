@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet whose network changes: killed at every write, renumbered in order, and with others on the network."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from integration.doomed import Doomed
+from integration.playbooks import playbook
+from testbed.proxy import running
+from testbed.testing import TestBed, TestCluster
+
+NADS = "network-attachment-definitions"
+CHANGE: dict[str, Any] = {
+    "migration_network_mtu": 1350,
+    "migration_network_l2vni_gateways": ["192.170.10.1/24"],
+    "migration_network_l2vni_recreate": True,
+}
+
+
+@pytest.fixture(scope="module")
+def fleet(separate_bed: TestBed) -> TestBed:
+    """Two clusters as the playbook leaves them."""
+    playbook(separate_bed, "site").succeeded()
+    return separate_bed
+
+
+def nads(cluster: TestCluster) -> dict[str, dict[str, Any]]:
+    """The configurations of KubeVirt's NADs by name."""
+    found = cluster.client.list(NADS, "kubevirt")
+    return {item["metadata"]["name"]: json.loads(item["spec"]["config"]) for item in found}
+
+
+def pods(cluster: TestCluster) -> list[dict[str, Any]]:
+    """The metadata of the pods on the migration network."""
+    found = cluster.client.list("pods", "kubevirt", "kubevirt.io in (virt-handler,virt-synchronization-controller)")
+    return [pod["metadata"] for pod in found]
+
+
+def test_killed_at_every_write_of_a_change(fleet: TestBed, tmp_path: Path) -> None:
+    cluster = fleet.clusters["cluster-a"]
+    with contextlib.ExitStack() as stack:
+        proxies = [
+            stack.enter_context(running(each.kubeconfig, tmp_path, name)) for name, each in fleet.clusters.items()
+        ]
+        killed = Doomed(tmp_path, proxies).until_done("site", "--limit=cluster-a", **CHANGE)
+    for verb, kind in (
+        ("DELETE", "l2vnis"),
+        ("POST", "l2vnis"),
+        ("POST", NADS),
+        ("PATCH", "kubevirts"),
+        ("DELETE", NADS),
+    ):
+        assert [write for write in killed if kind in write and verb in write], killed
+    ((name, config),) = nads(cluster).items()
+    assert (name != "migration-evpn", config["mtu"]) == (True, 1350)
+    bridge = cluster.client.get("l2vnis", "migration", "openperouter-system")["metadata"]["creationTimestamp"]  # type: ignore[index]  # it is there
+    for pod in pods(cluster):
+        assert f"kubevirt/{name}" in pod["annotations"]["k8s.v1.cni.cncf.io/network-status"]
+        assert pod["creationTimestamp"] >= bridge
+    again = playbook(fleet, "site", "--limit=cluster-a", **CHANGE).succeeded()
+    assert (again.writes, sum(again.changed.values())) == ([], 0), again.output
+
+
+def test_the_fleet_grows_in_order_and_one_cluster_alone_is_refused(fleet: TestBed) -> None:
+    """The second slot of four is part of the first of two: cluster-b has to wait for cluster-a."""
+    growth = CHANGE | {"migration_network_max_clusters": 4}
+    refused = playbook(fleet, "site", "--limit=cluster-b", **growth).refused()
+    assert "cluster-a still holds 192.170.10.2 to 192.170.10.127" in refused.output
+    grown = playbook(fleet, "site", **growth).succeeded()
+    assert grown.output.count("PLAY [Give the clusters their migration network]") == 2, grown.output
+    for cluster, first in (("cluster-a", "192.170.10.2"), ("cluster-b", "192.170.10.64")):
+        ((_name, config),) = nads(fleet.clusters[cluster]).items()
+        assert config["ipam"]["range_start"] == first
+    again = playbook(fleet, "site", **growth).succeeded()
+    assert (again.writes, sum(again.changed.values())) == ([], 0), again.output
+
+
+def test_others_on_the_network_are_named_before_anything_goes(fleet: TestBed) -> None:
+    cluster = fleet.clusters["cluster-b"]
+    (name,) = nads(cluster)
+    metadata = {"name": "probe", "namespace": "kubevirt", "annotations": {"k8s.v1.cni.cncf.io/networks": name}}
+    container = {"name": "c", "image": "registry.k8s.io/pause"}
+    cluster.client.create("pods", {"metadata": metadata, "spec": {"containers": [container]}})
+    try:
+        assert "pod kubevirt/probe" in playbook(fleet, "teardown").refused().output
+        assert (
+            "pod kubevirt/probe" in playbook(fleet, "site", **CHANGE | {"migration_network_mtu": 1300}).refused().output
+        )
+    finally:
+        cluster.client.delete("pods", "probe", "kubevirt")
+
+
+@pytest.mark.parametrize("wrong", [{"batch": "none"}, {"canary": "many"}, {"stop_budget": "x"}], ids=str)
+def test_what_is_asked_for_is_checked(fleet: TestBed, wrong: dict[str, Any]) -> None:
+    assert next(iter(wrong)) in playbook(fleet, "site", **wrong).refused().output
