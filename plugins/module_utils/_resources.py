@@ -49,6 +49,13 @@ SETTING = Resource("harvesterhci.io", "v1beta1", "settings", "Setting", namespac
 CLUSTER_NETWORK = Resource("network.harvesterhci.io", "v1beta1", "clusternetworks", "ClusterNetwork", namespaced=False)
 VLAN_CONFIG = Resource("network.harvesterhci.io", "v1beta1", "vlanconfigs", "VlanConfig", namespaced=False)
 VLAN_STATUS = Resource("network.harvesterhci.io", "v1beta1", "vlanstatuses", "VlanStatus", namespaced=False)
+NMSTATE_POLICY = Resource(
+    "nmstate.io", "v1", "nodenetworkconfigurationpolicies", "NodeNetworkConfigurationPolicy", namespaced=False
+)
+NMSTATE_ENACTMENT = Resource(
+    "nmstate.io", "v1beta1", "nodenetworkconfigurationenactments", "NodeNetworkConfigurationEnactment", namespaced=False
+)
+NMSTATE_STATE = Resource("nmstate.io", "v1beta1", "nodenetworkstates", "NodeNetworkState", namespaced=False)
 
 FINAL = ("Succeeded", "Failed")
 """Phases of a pod, a VMI or a VMIM after which nothing happens to it any more."""
@@ -59,6 +66,7 @@ OPERATORS = {
     "whereabouts.cni.cncf.io": "whereabouts",
     "openpe.openperouter.github.io": "OpenPERouter",
     "network.openperouter.io": "OpenPERouter",
+    "nmstate.io": "nmstate",
     "cdi.kubevirt.io": "CDI (Containerized Data Importer)",
     "instancetype.kubevirt.io": "KubeVirt",
     "harvesterhci.io": "Harvester",

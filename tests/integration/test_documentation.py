@@ -51,6 +51,8 @@ ORDER = (
     ("l3vni", 1),
     ("vm_nad", 0),
     ("vm_nad", 1),
+    ("node_uplink", 0),
+    ("node_uplink", 1),
     ("migration_trust", 1),
 )
 

@@ -68,6 +68,8 @@ def _belongs(site: Site, group: str) -> bool:
         return site.settings.kubevirt
     if group.endswith("cni.cncf.io"):
         return site.settings.cni
+    if group == "nmstate.io":
+        return site.settings.nmstate
     return True
 
 

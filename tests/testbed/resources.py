@@ -126,4 +126,15 @@ RESOURCES: dict[str, Resource] = {
         "routernodeconfigurationstatuses",
         "RouterNodeConfigurationStatus",
     ),
+    "nodenetworkconfigurationpolicies": Resource(
+        "nmstate.io", "v1", "nodenetworkconfigurationpolicies", "NodeNetworkConfigurationPolicy", namespaced=False
+    ),
+    "nodenetworkconfigurationenactments": Resource(
+        "nmstate.io",
+        "v1beta1",
+        "nodenetworkconfigurationenactments",
+        "NodeNetworkConfigurationEnactment",
+        namespaced=False,
+    ),
+    "nodenetworkstates": Resource("nmstate.io", "v1beta1", "nodenetworkstates", "NodeNetworkState", namespaced=False),
 }

@@ -36,6 +36,8 @@ class Settings:
     """multus and whereabouts are installed."""
     node_interfaces: str = "eth0:1500,eth1:9000"
     """The interfaces every node has from the start, NAME:MTU, an Open vSwitch bridge as NAME:MTU:ovs-bridge."""
+    nmstate: bool = False
+    """nmstate is installed: its handler on every node carries out policies and reports the interfaces."""
     device_plugin: str = ""
     """What a device plugin offers on every node, RESOURCE=NUMBER; with it the network resources injector is there."""
     pod_cidr: str = ""

@@ -31,6 +31,7 @@ from .harvester_limits import KubevirtMigration
 from .harvester_network import ClusterNetworks, NadLabels
 from .harvester_setting import VmMigrationNetwork
 from .kubelet import Kubelet
+from .nmstate import NmstateHandler
 from .node import NodeHeartbeat
 from .probe_pods import ProbePods
 from .storage import Cdi, Provisioner
@@ -47,6 +48,7 @@ SIMULATORS: list[type[Controller]] = [
     NodeHeartbeat,
     Kubelet,
     ProbePods,
+    NmstateHandler,
     Provisioner,
     Cdi,
     hco.HyperconvergedOperator,

@@ -1,0 +1,12 @@
+# SPDX-FileCopyrightText: The livemigration.kubevirt authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs M(livemigration.kubevirt.node_uplink) inside the Ansible worker."""
+
+from __future__ import annotations
+
+from ..plugin_utils._worker import WorkerAction
+
+
+class ActionModule(WorkerAction):
+    """See WorkerAction."""
