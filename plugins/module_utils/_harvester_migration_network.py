@@ -97,7 +97,7 @@ class _Road:
                 " feature gates, so an upgrade may take the gate away"
             )
         tool = kv.gitops(seen.setting)
-        if tool:
+        if tool and self.job.params["allow_gitops"]:
             found.append(f"{name} Setting {harvester.SETTING_NAME} is applied by {tool}: make the change there too")
         if seen.closed:
             kinds = ", ".join(seen.closed)
@@ -140,6 +140,8 @@ class _Road:
             change = decide(self._look())
             if change is None:
                 break
+            if not self.job.params["allow_gitops"]:
+                _refuse_gitops(change)
             self._quiet()
             self._seen = None if not self.job.check_mode else self._seen
             try:
@@ -219,6 +221,21 @@ class _Road:
             "settled": settled,
         }
         return self.job.finish(self.done, harvester_migration_network=facts)
+
+
+def _refuse_gitops(change: Change) -> None:
+    """Nobody fights a tool that writes the object back."""
+    tool = kv.gitops(change.before or {})
+    if tool:
+        hint = f"Make this change in the repository that {tool} applies ({change.why}), or set allow_gitops."
+        raise Conflict(
+            "an object that nobody else applies",
+            f"{tool} does",
+            change.cluster,
+            str(change.ref),
+            hint,
+            "owned_by_gitops",
+        )
 
 
 def _capacity(wanted: Wanted, seen: Seen) -> dict[str, Any] | None:

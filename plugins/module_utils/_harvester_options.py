@@ -55,6 +55,7 @@ SPEC = cluster_options().merge(
             "required_addresses": {"type": "int"},
             "growth": {"type": "int", "default": 0},
             "allow_decentralized": {"type": "bool", "default": False},
+            "allow_gitops": {"type": "bool", "default": False},
             "allow_during_migrations": {"type": "bool", "default": False},
             "wait_for_migrations": {"type": "int", "default": 0},
             "retries": {"type": "int", "default": 2},

@@ -103,6 +103,12 @@ options:
       - V(false) leaves the gate as it is.
     type: bool
     default: false
+  allow_gitops:
+    description:
+      - Whether to write to a setting, or a KubeVirt CR, that a GitOps tool (Argo CD, Flux) applies. Unless the same
+        change is made in its repository, the tool takes it back.
+    type: bool
+    default: false
   allow_during_migrations:
     description:
       - Whether to write while migrations are unfinished on the cluster. They may be lost. Harvester itself refuses
@@ -197,6 +203,16 @@ harvester_migration_network:
       description: Why so many addresses are needed, and how many there are; null without a network.
       type: dict
       returned: always
+      contains:
+        nodes: {description: Nodes but witnesses., type: int, returned: always}
+        sync_replicas: {description: Replicas of virt-synchronization-controller., type: int, returned: always}
+        surge: {description: Pods that a rolling update runs in addition., type: int, returned: always}
+        growth: {description: The option., type: int, returned: always}
+        spare: {description: Addresses that rebooted nodes keep for a day., type: int, returned: always}
+        required: {description: The option O(required_addresses)., type: int, returned: always}
+        needed: {description: The sum., type: int, returned: always}
+        taken: {description: "Addresses that others have, or that nobody gave back.", type: int, returned: always}
+        available: {description: Addresses of the slice without those., type: int, returned: always}
     kubevirt_version: {description: The KubeVirt that runs., type: str, returned: always}
     network: {description: The NAD that the KubeVirt CR names; empty for the pod network., type: str, returned: always}
     decentralized: {description: Whether the feature gate is enabled., type: bool, returned: always}

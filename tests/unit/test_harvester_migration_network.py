@@ -257,6 +257,8 @@ def test_limits_have_no_place_in_a_removal(site: Site) -> None:
         absent(site, progress_timeout=9)
 
 
-def test_a_setting_that_gitops_applies_is_named(site: Site) -> None:
+def test_a_setting_that_gitops_applies_is_written_only_when_told_to(site: Site) -> None:
     site.setting(NETWORK, "", annotations={"argocd.argoproj.io/tracking-id": "x"})
-    assert any("Argo CD" in warning for warning in run(site)["warnings"])
+    assert refused(site).reason == "owned_by_gitops"
+    assert any("Argo CD" in warning for warning in run(site, allow_gitops=True)["warnings"])
+    assert not run(site)["changed"]
