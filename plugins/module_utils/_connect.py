@@ -55,11 +55,11 @@ def different(source: KubeCluster, target: KubeCluster) -> None:
     :raises BadInput: when both are the same cluster, or two clusters have one name.
     """
     if source.name == target.name:
-        hint = "Give source.cluster_name and target.cluster_name that differ: writes are addressed by them."
+        hint = "Give every cluster a cluster_name of its own: writes are addressed by them."
         raise BadInput("two different names", f"{source.name} twice", source.name, "", hint, "same_name")
     if source.uid() == target.uid():
         found = f"{source.name} and {target.name} are the same cluster (UID of kube-system {source.uid()})"
-        hint = "Check the kubeconfigs and contexts of source and target."
+        hint = "Check the kubeconfigs and contexts of both."
         raise BadInput("two different clusters", found, f"{source.name}, {target.name}", "", hint, "same_cluster")
 
 

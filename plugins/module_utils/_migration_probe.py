@@ -14,7 +14,7 @@ from . import _plan
 from . import _probe_pod as probe
 from . import _probe_run as runs
 from ._checks import errors
-from ._cluster import Cluster
+from ._cluster import Cluster, Object
 from ._errors import BadInput, Missing
 from ._job import Job, Result
 from ._plan import Plan, plan_of
@@ -75,6 +75,7 @@ def plan(job: Job, grounds: list[Ground], run: str) -> tuple[Plan, Plan]:
             lifetime=params["wait_timeout"] + params["duration"] + 2 * runs.SLACK,
             raw=params["allow_raw_sockets"],
             secrets=params["image_pull_secrets"] or [],
+            tolerations=list(ground.tolerations),
         )
         made.append(_plan.create(ground.cluster, POD, body, f"to probe {ground.network}"))
     return Plan(tuple(swept)), Plan(tuple(made))
@@ -110,7 +111,13 @@ def _ground(cluster: Cluster) -> Ground:
         tuple(Place(pod.name, pod.node, str(pod.addresses[0]), pod.mac.lower()) for pod in found),
         tuple((str(door.ip), door.port) for door in doors if door is not None),
         tuple(cluster.list(POD, namespace, probe.SELECTOR)),
+        _tolerations(kubevirt),
     )
+
+
+def _tolerations(kubevirt: Object) -> tuple[Object, ...]:
+    workloads = (kubevirt.get("spec") or {}).get("workloads") or {}
+    return tuple((workloads.get("nodePlacement") or {}).get("tolerations") or [])
 
 
 def _result(sites: list[Site]) -> dict[str, Any]:

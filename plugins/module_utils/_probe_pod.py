@@ -50,12 +50,14 @@ def render(
     lifetime: int,
     raw: bool,
     secrets: list[str],
+    tolerations: list[Object],
 ) -> Object:
     """The pod. It brings its program along in its own annotations, so there is one object to make and to remove.
 
     :param run: tells our pod from another run's.
     :param patience: seconds for which it waits for orders.
     :param lifetime: seconds after which the kubelet ends it, whatever became of us.
+    :param tolerations: those of KubeVirt's own workloads: the probe has to get where they are.
     :param raw: root with NET_RAW instead of nobody with nothing.
     """
     annotations = {pods.NETWORKS: f"{network}@{kv.INTERFACE}", _ORDERS: "", _RUN: run} | files()
@@ -76,6 +78,7 @@ def render(
             "enableServiceLinks": False,
             # Where virt-handler works, so where the migration network has to.
             "nodeSelector": {"kubevirt.io/schedulable": "true"},
+            "tolerations": tolerations,
             "securityContext": {
                 "runAsNonRoot": not raw,
                 "runAsUser": 0 if raw else _NOBODY,
@@ -116,7 +119,12 @@ def ended(pod: Object) -> bool:
 
 def trouble(pod: Object | None) -> str:
     """Why it does not run (yet)."""
-    return pods.of(pod).trouble if pod else "no such pod any more"
+    if not pod:
+        return "no such pod any more"
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
+            return f"{condition.get('reason')}: {condition.get('message')}"
+    return pods.of(pod).trouble
 
 
 def report(pod: Object) -> dict[str, Any]:

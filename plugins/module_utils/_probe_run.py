@@ -33,6 +33,7 @@ class Ground:
 
     :param network: the NAD, as a pod in KubeVirt's namespace asks for it.
     :param leftovers: pods of a run that was interrupted.
+    :param tolerations: what KubeVirt's own workloads tolerate.
     :param pod: our pod as it was seen last, ``None`` before it is made and when it is gone.
     :param address: address and MAC of the pod once it has run.
     """
@@ -43,6 +44,7 @@ class Ground:
     places: tuple[Place, ...]
     doors: tuple[tuple[str, int], ...]
     leftovers: tuple[Object, ...]
+    tolerations: tuple[Object, ...]
     pod: Object | None = None
     address: tuple[str, str] | None = None
 

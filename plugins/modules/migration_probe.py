@@ -223,7 +223,8 @@ MODULE = Module(
         ArgumentSpec(
             {
                 "image": {"type": "str", "default": IMAGE},
-                "image_pull_secrets": {"type": "list", "elements": "str"},
+                # Names, which have to be seen to be corrected.
+                "image_pull_secrets": {"type": "list", "elements": "str", "no_log": False},
                 "mtu": {"type": "int"},
                 "duration": {"type": "int", "default": 60},
                 "wait_timeout": {"type": "int", "default": 300},

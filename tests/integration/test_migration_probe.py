@@ -149,7 +149,9 @@ def test_what_an_interrupted_run_left_is_removed_and_the_probe_done(
     wired: TestBed, pair: tuple[TestCluster, TestCluster]
 ) -> None:
     source, _target = pair
-    left = render(NAMESPACE, NETWORK, "image", "earlier", patience=60, lifetime=600, raw=False, secrets=[])
+    left = render(
+        NAMESPACE, NETWORK, "image", "earlier", patience=60, lifetime=600, raw=False, secrets=[], tolerations=[]
+    )
     source.client.create("pods", left)
     called = probe(wired)
     assert called["migration_probe"]["passed"]
@@ -163,7 +165,9 @@ def test_the_api_server_itself_finds_the_pod_restricted(
     wired: TestBed, pair: tuple[TestCluster, TestCluster], namespace_restricted: str, raw: bool, accepted: bool
 ) -> None:
     source, _target = pair
-    body = render(namespace_restricted, NETWORK, "image", "x", patience=1, lifetime=9, raw=raw, secrets=[])
+    body = render(
+        namespace_restricted, NETWORK, "image", "x", patience=1, lifetime=9, raw=raw, secrets=[], tolerations=[]
+    )
     if accepted:
         source.client.create("pods", body)
     else:

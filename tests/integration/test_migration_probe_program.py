@@ -114,7 +114,9 @@ def story(
 
 def unpack(folder: Path) -> None:
     """The program as the pod's volume shows it."""
-    pod = probe.render("kubevirt", "migration", "image", "run", patience=1, lifetime=1, raw=False, secrets=[])
+    pod = probe.render(
+        "kubevirt", "migration", "image", "run", patience=1, lifetime=1, raw=False, secrets=[], tolerations=[]
+    )
     folder.mkdir()
     for item in pod["spec"]["volumes"][0]["downwardAPI"]["items"]:
         annotation = item["fieldRef"]["fieldPath"].partition("'")[2].rstrip("']")

@@ -117,7 +117,9 @@ def test_the_actions_are_those_of_check_mode_which_writes_nothing() -> None:
 @pytest.mark.parametrize("check_mode", [False, True])
 def test_what_an_interrupted_run_left_is_removed_first_and_is_the_change(check_mode: bool) -> None:
     all_ = grounds()
-    left = probe.render(NAMESPACE, "old", "image", "earlier", patience=1, lifetime=1, raw=False, secrets=[])
+    left = probe.render(
+        NAMESPACE, "old", "image", "earlier", patience=1, lifetime=1, raw=False, secrets=[], tolerations=[]
+    )
     all_[0].cluster.put(POD, left | {"status": {"phase": "Running"}})
     all_[0].cluster.writes.clear()
     result = run(all_, check_mode=check_mode)
@@ -143,6 +145,26 @@ def test_a_pod_that_does_not_start_is_a_finding_and_the_others_are_probed() -> N
     }
     assert [each.pod for each in all_] == [None, None, None]
     assert [index for index, *_rest in all_[2].orders["peers"]] == [0]
+
+
+def test_it_gets_to_the_nodes_that_only_kubevirts_workloads_tolerate() -> None:
+    all_ = grounds()
+    toleration = {"key": "virtualization", "operator": "Exists"}
+    all_[0].site.configure(CONFIGURATION, workloads={"nodePlacement": {"tolerations": [toleration]}})
+    seen: list[Object] = []
+
+    def look() -> None:
+        seen.extend(each.pod for each in all_ if each.pod)
+
+    run(all_, look)
+    assert [pod["spec"]["tolerations"] for pod in seen[:2]] == [[toleration], []]
+
+
+def test_a_pod_that_no_node_takes_says_what_the_scheduler_says() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+    pod = {"metadata": {"name": "x"}, "status": {"phase": "Pending", "conditions": [condition]}}
+    assert probe.trouble(pod) == "Unschedulable: 0/3 nodes"
+    assert probe.trouble(None) == "no such pod any more"
 
 
 def test_a_probe_that_never_ends_is_a_finding() -> None:

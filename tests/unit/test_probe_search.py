@@ -199,8 +199,8 @@ def test_the_program_is_one_that_python_3_9_reads_and_imports_nothing_but_the_st
     }
     brought = {
         inspect.getmodulename(item["path"])
-        for item in pod.render("kubevirt", "migration", "image", "run", patience=1, lifetime=1, raw=False, secrets=[])[
-            "spec"
-        ]["volumes"][0]["downwardAPI"]["items"]
+        for item in pod.render(
+            "kubevirt", "migration", "image", "run", patience=1, lifetime=1, raw=False, secrets=[], tolerations=[]
+        )["spec"]["volumes"][0]["downwardAPI"]["items"]
     }
     assert siblings <= brought
