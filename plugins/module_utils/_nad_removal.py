@@ -100,7 +100,7 @@ def _refuse_use(job: Job, found: Family, names: list[str]) -> list[str]:
     if strangers or (ours and not job.check_mode):
         raise Busy(
             "nobody to use the NAD",
-            ", ".join(dict.fromkeys(ours + strangers)),
+            ", ".join(dict.fromkeys(strangers if job.check_mode else ours + strangers)),
             hint="Take the network out of KubeVirt's settings, and the others off it, first: without the NAD "
             "whereabouts cannot free their addresses.",
             reason="nad_in_use",
