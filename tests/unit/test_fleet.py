@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.livemigration.kubevirt.plugins.filter.fleet_findings import FilterModule
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _fleet
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._fleet_member import Member
@@ -279,3 +281,12 @@ def test_the_filter_takes_the_variables_that_count_and_leaves_the_others_alone()
     (found,) = judge(NAMES, told)
     assert found["id"] == "mtu-differs"
     assert found["text"].startswith("[mtu-differs] fleet: wanted one migration_network_mtu for the fleet; found 1400")
+
+
+def test_the_example_inventory_is_a_fleet_that_agrees() -> None:
+    directory = Path(__file__).parents[2] / "inventory" / "fleet"
+    common = yaml.safe_load((directory / "group_vars" / "all.yml").read_text())
+    hosts = yaml.safe_load((directory / "hosts.yml").read_text())["all"]["hosts"]
+    judge = FilterModule().filters()["fleet_findings"]
+    found = judge(list(hosts), {name: {**common, **told} for name, told in hosts.items()})
+    assert [each["id"] for each in found] == ["cluster-not-seen"]
