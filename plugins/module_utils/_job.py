@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ._cluster import Cluster, Object
+from ._errors import Forbidden
 from ._plan import Plan, Ref, apply, refuse_forbidden
 from ._wait import Clock, Tell
 
@@ -38,7 +39,13 @@ class Job:
 
     def apply(self, plan: Plan) -> dict[Ref, Object]:
         """Write the plan, unless in check mode; what may not be written is refused first, also in check mode."""
-        refuse_forbidden(plan, self.clusters)
+        try:
+            refuse_forbidden(plan, self.clusters)
+        except Forbidden as error:
+            if self.check_mode:
+                # Who may only read still learns what differs.
+                error.result |= {"actions": plan.actions(), "diff": plan.diff()}
+            raise
         return {} if self.check_mode else apply(plan, self.clusters)
 
     def finish(self, plan: Plan, **extra: Any) -> Result:

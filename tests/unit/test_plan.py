@@ -25,7 +25,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._plan impor
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import CONFIG_MAP, SECRET, VM
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.memory_cluster import MemoryCluster
+from unit.memory_cluster import MemoryCluster, Ticking, job
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -131,6 +131,20 @@ def test_a_write_that_may_not_be_made_is_refused_before_the_first(cluster: Memor
     error = caught.value
     assert (error.cluster, error.wanted) == ("cluster-b", "to delete configmaps in namespace default")
     assert limited.writes == []
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_only_check_mode_tells_what_may_not_be_made(check_mode: bool) -> None:
+    class Closed(MemoryCluster):
+        def allowed(self, verb: str, resource: Any, namespace: str | None = None) -> bool:
+            return False
+
+    closed = Closed("cluster-b")
+    plan = Plan((create(closed, CONFIG_MAP, settings_map(), "it is new"),))
+    with pytest.raises(Forbidden) as caught:
+        job({"cluster": closed}, Ticking(), {}, check_mode=check_mode).apply(plan)
+    # Otherwise nobody could tell it from what was done.
+    assert caught.value.result == ({"actions": plan.actions(), "diff": plan.diff()} if check_mode else {})
 
 
 def test_a_change_that_cannot_be_sent_is_a_mistake_of_ours(cluster: MemoryCluster) -> None:

@@ -4,38 +4,16 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.module_utils import _verify as verify
-from unit.verify_fleet import CLUSTERS, action, failure, fleet, pair, refused
+from unit.verify_fleet import CLUSTERS, action, fleet, pair
+from unit.verify_judged import finding, ids, judged, look, outcomes
+from unit.verify_schema import is_valid
 
 Fleet = dict[str, Any]
 Break = Callable[[Fleet], object]
-
-
-def judged(
-    seen: Fleet, trust: list[dict[str, Any]] | None = None, findings: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    before = copy.deepcopy(seen)
-    pairs = [pair()] if trust is None else trust
-    report = verify.report(seen, pairs, findings or [], "2026-11-23T02:00:00+00:00")
-    assert seen == before
-    json.dumps(report)
-    told = [*report["drift"], *report["warnings"]]
-    assert len({each["key"] for each in told}) == len(told)
-    return report
-
-
-def ids(report: dict[str, Any], which: str = "drift") -> list[str]:
-    return [each["id"] for each in report[which]]
-
-
-def outcomes(report: dict[str, Any]) -> list[str]:
-    return [each["outcome"] for each in report["clusters"]]
 
 
 def test_a_fleet_in_which_nothing_differs() -> None:
@@ -46,9 +24,19 @@ def test_a_fleet_in_which_nothing_differs() -> None:
     assert report["clusters"][0]["ca"]["expires_in_days"] == 6.5
 
 
-def look(seen: Fleet, cluster: str = "cluster-b") -> dict[str, Any]:
-    found: dict[str, Any] = seen[cluster]["look"]
-    return found
+@pytest.mark.parametrize("part", ["clusters", "trust", "drift", "unknown", "schema_version"])
+def test_the_schema_misses_nothing_that_is_documented(part: str) -> None:
+    report = judged(fleet())
+    assert is_valid(report)
+    del report[part]
+    assert not is_valid(report)
+
+
+@pytest.mark.parametrize(("key", "value"), [("room_for_nodes", -1), ("pods", None), ("outcome", "fine"), ("new", 1)])
+def test_the_schema_refuses_what_is_not_documented(key: str, value: Any) -> None:
+    report = judged(fleet())
+    report["clusters"][0][key] = value
+    assert not is_valid(report)
 
 
 def take_address(seen: Fleet) -> None:
@@ -157,11 +145,6 @@ def test_many_fields_are_counted_not_listed() -> None:
     assert len(entry["wanted"]) < 1000
 
 
-def finding(check: str, where: str, severity: str = "error") -> dict[str, str]:
-    texts = {"wanted": "this", "found": "that", "hint": "Do it."}
-    return {"id": check, "severity": severity, "cluster": "cluster-a", "object": where, **texts}
-
-
 def test_what_a_playbook_mends_is_told_once() -> None:
     where = "KubeVirt kubevirt/kubevirt"
     seen = fleet()
@@ -219,77 +202,3 @@ def test_a_pair_that_nobody_compared_need_not_trust_each_other() -> None:
     report = judged(fleet(), [])
     assert (report["trust"], report["outcome"]) == ([], "ok")
     assert report["clusters"][0]["ca"] == "unknown"
-
-
-def test_a_cluster_that_does_not_answer_is_told_and_the_others_are_reported() -> None:
-    seen = fleet()
-    seen["cluster-b"] = {"slot": 1, "failures": {"look": failure("not_connected")}}
-    take = finding("pod-not-ready", "Pod kubevirt/x")
-    look(seen, "cluster-a")["findings"].append(take)
-    report = judged(seen, [])
-    assert (report["outcome"], outcomes(report)) == ("incomplete", ["drift", "incomplete"])
-    assert ids(report) == ["pod-not-ready"]
-    gone = report["clusters"][1]
-    assert gone["hindrances"][0]["part"] == "look"
-    known = ("name", "outcome", "hindrances", "slot", "mtu")
-    assert {value for key, value in gone.items() if key not in known} == {"unknown"}
-    assert {each["trusted"] for each in report["trust"]} == {"unknown"}
-    assert {"cluster": "cluster-b", "what": "pods"} in report["unknown"]
-
-
-@pytest.mark.parametrize("nothing", [{}, None])
-def test_a_cluster_of_which_nothing_came_back_is_not_right(nothing: Any) -> None:
-    report = judged({"cluster-a": nothing}, [])
-    assert (report["outcome"], outcomes(report)) == ("incomplete", ["incomplete"])
-
-
-def test_a_fleet_without_clusters_is_not_right() -> None:
-    assert judged({}, [])["outcome"] == "incomplete"
-
-
-@pytest.mark.parametrize(
-    ("reason", "outcome", "expected"),
-    [
-        ("slice_too_small", "drift", ["slice-too-small"]),
-        ("owned_by_hco", "drift", ["owned-by-hco"]),
-        ("forbidden", "incomplete", []),
-        ("unreachable", "incomplete", []),
-        ("", "incomplete", []),
-    ],
-)
-def test_what_is_refused_was_looked_at_and_what_cannot_be_read_was_not(
-    reason: str, outcome: str, expected: list[str]
-) -> None:
-    seen = fleet()
-    seen["cluster-a"]["failures"] = {"compare": failure(reason)}
-    report = judged(seen)
-    assert (report["outcome"], ids(report), outcomes(report)[1]) == (outcome, expected, "ok")
-
-
-def test_a_pair_whose_comparison_failed() -> None:
-    unread = judged(fleet(), [refused("forbidden", "cluster-b")])
-    assert (outcomes(unread), ids(unread)) == (["ok", "incomplete"], [])
-    assert unread["clusters"][1]["hindrances"][0]["part"] == "trust"
-    assert [each["trusted"] for each in unread["trust"]] == ["unknown", "unknown"]
-    expired = judged(fleet(), [refused("ca_expired", "cluster-b")])
-    assert (outcomes(expired), ids(expired)) == (["ok", "drift"], ["ca-expired"])
-
-
-def test_what_is_not_known_is_said_as_unknown() -> None:
-    seen = fleet()
-    for part in ("rollout", "room_for_nodes", "moves", "pools", "pods"):
-        look(seen, "cluster-a")[part] = None
-    look(seen, "cluster-a")["mtu"] = {"network": None, "pods": None}
-    seen["cluster-a"] |= {"results": [], "cluster": {}}
-    one = judged(seen)["clusters"][0]
-    for part in ("rollout", "room_for_nodes", "moves", "pools", "pods", "flavour", "routers"):
-        assert one[part] == "unknown", part
-    assert set(one["mtu"].values()) == {"unknown"}
-
-
-def test_what_is_not_known_deep_inside_is_said_as_unknown_too() -> None:
-    seen = fleet()
-    look(seen, "cluster-a")["pods"][0] |= {"in_slice": None, "mtu": None}
-    look(seen, "cluster-a")["pools"][0]["free"] = None
-    one = judged(seen)["clusters"][0]
-    assert (one["pods"][0]["in_slice"], one["pods"][0]["mtu"], one["pools"][0]["free"]) == ("unknown",) * 3
