@@ -53,7 +53,9 @@ def _network(cluster: Mapping[str, Any]) -> Iterator[str]:
 
 def _trusts(name: str, trust: Sequence[Mapping[str, Any]]) -> str:
     peers = [each for each in trust if each["cluster"] == name]
-    return f"trusts {sum(1 for each in peers if each['trusted'] is True)} of {len(peers)}" if peers else ""
+    trusted, unknown = (sum(1 for each in peers if each["trusted"] == state) for state in (True, UNKNOWN))
+    rest = f" ({unknown} unknown)" if unknown else ""
+    return f"trusts {trusted} of {len(peers)}{rest}" if peers else ""
 
 
 def _authority(found: Any) -> Iterator[str]:

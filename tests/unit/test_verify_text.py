@@ -40,6 +40,12 @@ def test_words_for_a_cluster_that_does_not_answer() -> None:
     assert len([line for line in said if "cluster-b" in line]) == 1
 
 
+def test_a_peer_of_which_nothing_is_known_is_not_said_to_be_distrusted() -> None:
+    seen = fleet()
+    seen["cluster-b"] = {"slot": 1, "failures": {"look": failure("not_connected")}}
+    assert "trusts 0 of 1 (1 unknown)" in lines(seen)[0]
+
+
 def test_only_what_is_proven_is_counted() -> None:
     seen = fleet()
     seen["cluster-a"]["look"]["pods"][0]["in_slice"] = None
