@@ -98,8 +98,9 @@ def _told(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     for entry in entries:
         body = entry.as_dict()
         known = told.setdefault(body["key"], body)
-        if body["found"] not in known["found"]:
-            known["found"] += f"; {body['found']}"
+        for part in ("wanted", "found"):
+            if body[part] not in known[part]:
+                known[part] += f"; {body[part]}"
     return list(told.values())
 
 

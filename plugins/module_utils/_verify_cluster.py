@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from . import _verify_drift as drift
@@ -23,6 +23,7 @@ Section = dict[str, Any]
 class Seen:
     """What the tasks of a run brought back from one cluster.
 
+    :param member: whether the inventory wants the cluster on the migration network.
     :param cluster: what ``cluster_info`` found; empty when it could not be looked at.
     :param look: what ``migration_network_info`` found; ``None`` when the cluster could not be looked at.
     :param results: the results of the modules that were run in check mode.
@@ -32,6 +33,7 @@ class Seen:
 
     name: str
     slot: int | None = None
+    member: bool = True
     cluster: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     look: Mapping[str, Any] | None = None
     results: tuple[Mapping[str, Any], ...] = ()
@@ -49,9 +51,10 @@ class Seen:
         return cls(
             name,
             None if slot is None else int(slot),
+            bool(body.get("member", True)),
             body.get("cluster") or {},
             look,
-            tuple(each for each in body.get("results") or () if isinstance(each, Mapping)),
+            tuple(_single(body.get("results") or ())),
             failures,
             int(body.get("underlay_mtu") or 0),
         )
@@ -79,7 +82,11 @@ class Seen:
             for part, failure in self.failures.items()
             if part != "look" and _refusal(failure)
         ]
-        found = drift.of_findings((self.look or {}).get("findings") or [], covered)
+        # Of a cluster that is to have no network only what it left behind matters; the rest is planned anyway.
+        told = [
+            each for each in (self.look or {}).get("findings") or [] if self.member or each["severity"] == "warning"
+        ]
+        found = drift.of_findings(told, covered)
         checked = drift.of_findings(self.part("harvester_migration_network").get("findings") or [], covered)
         return [*planned, *refusals, *found, *checked, *self._routers()]
 
@@ -90,6 +97,13 @@ class Seen:
                 hint = "Look at its RouterNodeConfigurationStatus and at the router pod."
                 where, wanted = f"Node {node['node']}", "OpenPERouter ready, with the migration network"
                 yield Entry(Finding("router-not-ready", "error", self.name, where, wanted, node["trouble"], hint))
+
+
+def _single(results: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """The result of each call; a loop has one of each."""
+    for each in results:
+        if isinstance(each, Mapping):
+            yield from _single(each["results"]) if "results" in each else (each,)
 
 
 def _refusal(failure: Mapping[str, Any]) -> bool:
@@ -106,6 +120,7 @@ def section(seen: Seen, outcome: str) -> Section:
         "outcome": outcome,
         "hindrances": seen.hindrances,
         "slot": seen.slot,
+        "member": seen.member,
         "uid": seen.cluster.get("uid"),
         "flavour": seen.cluster.get("flavour"),
         "kubevirt": look.get("kubevirt"),

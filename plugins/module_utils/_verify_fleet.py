@@ -80,7 +80,7 @@ def _slices(fleet: Sequence[Seen]) -> Iterator[Entry]:
         (
             (ipaddress.ip_address(piece["first"]), ipaddress.ip_address(piece["last"]), seen.name)
             for seen in fleet
-            if (piece := (seen.look or {}).get("slice"))
+            if seen.member and (piece := (seen.look or {}).get("slice"))
         ),
         key=lambda span: (span[0].version, int(span[0]), int(span[1]), span[2]),
     )
@@ -97,7 +97,7 @@ def _mtus(fleet: Sequence[Seen]) -> Iterator[Entry]:
     for seen in fleet:
         mtu = ((seen.look or {}).get("mtu") or {}).get("network")
         own = any(entry.finding.object.startswith(_NAD) and entry.playbook == SITE for entry in seen.entries())
-        if mtu and not own:
+        if mtu and seen.member and not own:
             by_mtu[int(mtu)].append(seen.name)
     if len(by_mtu) > 1:
         found = "; ".join(f"{mtu} on {', '.join(names)}" for mtu, names in sorted(by_mtu.items()))

@@ -38,6 +38,9 @@ def _hindrances(cluster: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _network(cluster: Mapping[str, Any]) -> Iterator[str]:
+    if not cluster["member"]:
+        yield "to be without the migration network"
+        return
     pods, piece = cluster["pods"], cluster["slice"]
     inside = sum(1 for pod in pods if pod["in_slice"] is True)
     where = "the slice" if piece == UNKNOWN else f"{piece['first']}-{piece['last']}"

@@ -53,6 +53,15 @@ def test_a_role_is_short(role: str) -> None:
         assert len(tasks) <= 20, path
 
 
+@pytest.mark.parametrize("role", ["migration_network", "vm_network"])
+def test_everything_that_may_write_is_registered(role: str) -> None:
+    """By these names the roles preflight and verify know what would change: what has none would go unseen."""
+    for path in sorted((ROOT / "roles" / role / "tasks").glob("*.yml")):
+        for task in data(path) or []:
+            if any(key.startswith(f"{NAME}.") for key in task):
+                assert task.get("register", "").startswith(f"_{role}_"), f"{path.name}: {task['name']}"
+
+
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
 def test_a_playbook_is_converged_by_a_scenario(playbook: str) -> None:
     scenarios = [path.read_text() for path in sorted(ROOT.glob("extensions/molecule/**/*.yml"))]

@@ -136,6 +136,13 @@ def test_what_a_playbook_would_write(before: Any, after: Any, expected: str, wan
     assert outcomes(report) == ["drift", "ok"]
 
 
+def test_what_a_loop_would_write() -> None:
+    seen = fleet()
+    calls = [action(f"L2VNI a/{name}", {}, {"spec": {}}) | {"item": name} for name in ("red", "blue")]
+    seen["cluster-a"]["results"] += [{"changed": True, "results": calls}, {"skipped": True, "results": []}]
+    assert [each["object"] for each in judged(seen)["drift"]] == ["L2VNI a/red", "L2VNI a/blue"]
+
+
 def test_many_fields_are_counted_not_listed() -> None:
     seen = fleet()
     after = {"spec": {f"field{number}": "x" * 500 for number in range(9)}}
@@ -172,6 +179,19 @@ def test_a_node_on_which_openperouter_has_trouble() -> None:
     assert report["drift"][0]["object"] == "Node cluster-a-node-2"
 
 
+def test_a_cluster_that_is_to_have_no_network_is_judged_by_what_would_be_written() -> None:
+    seen = fleet()
+    seen["cluster-a"]["member"] = False
+    widen(seen)
+    look(seen)["mtu"]["network"] = 1450
+    findings = [finding("network-unset", "KubeVirt x"), finding("pool-leak", "IPPool x", "warning")]
+    look(seen, "cluster-a")["findings"] += findings
+    report = judged(seen)
+    assert (ids(report), ids(report, "warnings"), report["outcome"]) == ([], ["pool-leak"], "ok")
+    seen["cluster-a"]["results"].append(action("KubeVirt x", {"spec": {"a": 1}}, {"spec": {"a": None}}))
+    assert ids(judged(seen)) == ["object-differs"]
+
+
 def test_a_warning_is_no_drift() -> None:
     seen = fleet()
     look(seen, "cluster-a")["findings"].append(finding("pool-leak", "IPPool x", "warning"))
@@ -184,7 +204,7 @@ def test_several_findings_of_one_kind_on_one_object_become_one() -> None:
     for text in ("one", "two", "one"):
         look(seen, "cluster-a")["findings"].append(finding("pool-leak", "IPPool x", "warning") | {"found": text})
     (entry,) = judged(seen)["warnings"]
-    assert entry["found"] == "one; two"
+    assert (entry["wanted"], entry["found"]) == ("this", "one; two")
 
 
 def test_trust_that_is_missing_waits_or_will_end() -> None:

@@ -46,6 +46,13 @@ def test_a_peer_of_which_nothing_is_known_is_not_said_to_be_distrusted() -> None
     assert "trusts 0 of 1 (1 unknown)" in lines(seen)[0]
 
 
+def test_a_cluster_without_the_network() -> None:
+    seen = fleet()
+    seen["cluster-a"]["member"] = False
+    assert "to be without the migration network" in lines(seen)[0]
+    assert "pods in" not in lines(seen)[0]
+
+
 def test_only_what_is_proven_is_counted() -> None:
     seen = fleet()
     seen["cluster-a"]["look"]["pods"][0]["in_slice"] = None

@@ -21,7 +21,7 @@ def test_a_cluster_that_does_not_answer_is_told_and_the_others_are_reported() ->
     assert ids(report) == ["pod-not-ready"]
     gone = report["clusters"][1]
     assert gone["hindrances"][0]["part"] == "look"
-    known = ("name", "outcome", "hindrances", "slot", "mtu")
+    known = ("name", "outcome", "hindrances", "slot", "member", "mtu")
     assert {value for key, value in gone.items() if key not in known} == {"unknown"}
     assert {each["trusted"] for each in report["trust"]} == {"unknown"}
     assert {"cluster": "cluster-b", "what": "pods"} in report["unknown"]
