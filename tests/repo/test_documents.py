@@ -31,11 +31,6 @@ def test_the_two_commands_are_in_the_readme() -> None:
         assert command in text("README.md")
 
 
-def test_every_page_is_listed() -> None:
-    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
-    assert set(LINK.findall(text("docs/README.md"))) == pages
-
-
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_make_targets_exist(document: str) -> None:
     named = set(re.findall(r"(?:^|`|\s)make (?:[A-Z]+=\S+ )*([a-z][a-z-]*)", code_of(document)))
