@@ -179,7 +179,7 @@ def test_site_probes_when_asked_to_and_fails_for_what_it_finds(
     wired: TestBed, pair: tuple[TestCluster, TestCluster]
 ) -> None:
     source, target = pair
-    asked = {"migration_probe_enabled": True, "migration_probe_duration": 6}
+    asked: dict[str, Any] = {"migration_probe_enabled": True, "migration_probe_duration": 6}
     ran = playbook(wired, "site", **asked).succeeded()
     assert "2 links between clusters carry packets of full size" in ran.output
     assert set(ran.changed.values()) == {0}
@@ -198,7 +198,11 @@ def test_verify_probes_when_asked_to_and_reports_what_it_finds(
 ) -> None:
     _source, target = pair
     report = tmp_path / "report.json"
-    asked = {"migration_probe_enabled": True, "migration_probe_duration": 6, "verify_report": str(report)}
+    asked: dict[str, Any] = {
+        "migration_probe_enabled": True,
+        "migration_probe_duration": 6,
+        "verify_report": str(report),
+    }
     playbook(wired, "verify", **asked).succeeded()
     assert json.loads(report.read_text())["drift"] == []
     with wired.fault("underlay-mtu", target.name, mtu="1372"):
