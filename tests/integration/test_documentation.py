@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import yaml
@@ -82,14 +82,24 @@ KINDS: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def examples(module: str) -> list[list[Task]]:
-    """Each call of the module, with the tasks that follow it and use its result."""
-    found: list[list[Task]] = []
+class Example(NamedTuple):
+    """A call of the module, what its first one needs before it, and what uses its result."""
+
+    before: list[Task]
+    call: Task
+    after: list[Task]
+
+
+def examples(module: str) -> list[Example]:
+    """The calls of the module in its documentation."""
+    found: list[Example] = []
+    before: list[Task] = []
     for task in yaml.safe_load(documentation()[module]["examples"]):
         if f"{NAME}.{module}" in task:
-            found.append([task])
+            found.append(Example(before, task, []))
+            before = []
         else:
-            found[-1].append(task)
+            (found[-1].after if found else before).append(task)
     return found
 
 
@@ -158,14 +168,14 @@ def run(
     """Run examples in one play; what each returned."""
     tasks: list[Task] = []
     for module, index in order:
-        call, *rest = examples(module)[index]
+        before, call, after = examples(module)[index]
         name = f"{module}_{index}"
-        tasks += [call | {"register": name}, keep(name, directory)]
+        tasks += [*before, call | {"register": name}, keep(name, directory)]
         if "register" in call:
             tasks.append(
                 {"name": "As the example says", "ansible.builtin.set_fact": {call["register"]: f"{{{{ {name} }}}}"}}
             )
-        tasks += rest
+        tasks += after
     playbook(directory, tasks, variables=variables)
     return {(module, index): read(f"{module}_{index}", directory) for module, index in order}
 
@@ -236,7 +246,7 @@ def test_failures_are_as_documented(failures: dict[str, dict[str, Any]], module:
 
 def minimal(module: str) -> dict[str, Any]:
     """The options of the first example, less its connection."""
-    options = dict(examples(module)[0][0][f"{NAME}.{module}"])
+    options = dict(examples(module)[0].call[f"{NAME}.{module}"])
     return {name: value for name, value in options.items() if name not in ("kubeconfig", "source", "target")}
 
 
