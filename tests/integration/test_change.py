@@ -85,7 +85,7 @@ def test_others_on_the_network_are_named_before_anything_goes(fleet: TestBed) ->
     cluster = fleet.clusters["cluster-b"]
     (name,) = nads(cluster)
     metadata = {"name": "probe", "namespace": "kubevirt", "annotations": {"k8s.v1.cni.cncf.io/networks": name}}
-    container = {"name": "c", "image": "registry.k8s.io/pause"}
+    container = {"name": "c", "image": "pause"}
     cluster.client.create("pods", {"metadata": metadata, "spec": {"containers": [container]}})
     try:
         assert "pod kubevirt/probe" in playbook(fleet, "teardown").refused().output

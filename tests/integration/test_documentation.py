@@ -225,7 +225,11 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
     tasks: list[Task] = []
     for module in MODULES:
         nowhere = {"kubeconfig": str(directory / "missing")}
-        sides = {"source": nowhere, "target": nowhere} if "source" in spec_of(module).options else nowhere
+        sides: dict[str, Any] = nowhere
+        if "source" in spec_of(module).options:
+            sides = {"source": nowhere, "target": nowhere}
+        elif "clusters" in spec_of(module).options:
+            sides = {"clusters": [nowhere | {"cluster_name": name} for name in ("cluster-a", "cluster-b")]}
         call = {"name": "Fail", f"{NAME}.{module}": minimal(module) | sides, "register": module, "ignore_errors": True}
         tasks += [call, keep(module, directory)]
     playbook(directory, tasks)
@@ -247,7 +251,9 @@ def test_failures_are_as_documented(failures: dict[str, dict[str, Any]], module:
 def minimal(module: str) -> dict[str, Any]:
     """The options of the first example, less its connection."""
     options = dict(examples(module)[0].call[f"{NAME}.{module}"])
-    return {name: value for name, value in options.items() if name not in ("kubeconfig", "source", "target")}
+    return {
+        name: value for name, value in options.items() if name not in ("kubeconfig", "source", "target", "clusters")
+    }
 
 
 def differences(documented: dict[str, Any], returned: dict[str, Any], where: str = "") -> Iterator[str]:

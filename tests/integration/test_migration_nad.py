@@ -48,7 +48,7 @@ class Network:
             "annotations": {"k8s.v1.cni.cncf.io/networks": "net"},
         }
         metadata["labels"] = {"kubevirt.io": "virt-handler"} if own else {}
-        container = {"name": "c", "image": "registry.k8s.io/pause"}
+        container = {"name": "c", "image": "pause"}
         self.cluster.client.create("pods", {"metadata": metadata, "spec": {"containers": [container]}})
         found = self.cluster.client.until(_attached, "pods", name, self.namespace)
         status = json.loads((found or {})["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"])

@@ -38,7 +38,7 @@ def cluster(cards: TestBed) -> TestCluster:
 
 def pod(cluster: TestCluster, name: str, network: str) -> None:
     metadata = {"name": name, "namespace": "default", "annotations": {"k8s.v1.cni.cncf.io/networks": network}}
-    container = {"name": "c", "image": "registry.k8s.io/pause"}
+    container = {"name": "c", "image": "pause"}
     cluster.client.create("pods", {"metadata": metadata, "spec": {"containers": [container]}})
 
 
