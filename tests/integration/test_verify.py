@@ -115,7 +115,7 @@ def test_an_address_that_two_clusters_have(fleet: TestBed, tmp_path: Path) -> No
     finally:
         annotate(clusters[1], mine["metadata"]["name"], text)
     assert (verified.code, verified.outcomes) == (DRIFT, ["drift", "drift"]), verified.ran.output
-    assert set(verified.ids()) == {"fleet-address-duplicate", "address-outside-slice"}
+    assert set(verified.ids()) == {"fleet-address-duplicate", "address-outside-slice", "pool-mismatch"}
 
 
 def annotate(cluster: TestCluster, pod: str, text: str) -> None:
