@@ -19,8 +19,8 @@ CACHE = Path(os.environ["LIVEMIGRATION_CACHE"])
 HERE = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"], "ansible_collections", "livemigration", "kubevirt")
 
 PYTEST = "python -m pytest -q -p no:cacheprovider"
-# A file stays with one worker, and so does the bed that its tests share.
-WORKERS = "-n auto --dist loadfile --no-loadscope-reorder"
+# Tests that share a bed stay with one worker (tests/conftest.py).
+WORKERS = "-n auto --dist loadgroup --no-loadscope-reorder"
 COVERAGE = "--cov --cov-report=term --no-cov-on-fail"
 
 
