@@ -202,7 +202,8 @@ def _wait_for_sync(job: Job) -> None:
     def look() -> Verdict:
         vmi = target.get(VMI, job.params["name"], there)
         phase = ((vmi or {}).get("status") or {}).get("phase") or ""
-        if phase == "WaitingForSync":
+        # Past that point a guest arrives: a move that an earlier run began has not waited for this one.
+        if phase not in ("", "Pending", *FINAL):
             return Verdict(True)
         vm = target.get(VM, job.params["name"], there)
         shown = ((vm or {}).get("status") or {}).get("printableStatus") or "no status yet"
