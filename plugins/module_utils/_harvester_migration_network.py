@@ -32,7 +32,7 @@ _TRIES = 3
 
 _HARM = "A change restarts virt-handler on every node; with allow_during_migrations they may be lost."
 
-Decide = Callable[[Seen], Change | None]
+Decide = Callable[[Seen], "Change | None"]
 
 
 def work(job: Job) -> Result:

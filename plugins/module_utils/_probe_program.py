@@ -109,8 +109,9 @@ class Probe:
             self._look_around()
 
     def _ask_who(self) -> None:
-        for address in (self.link.address, *self.macs) if self._raw else ():
-            assert self._raw is not None
+        if self._raw is None:
+            return
+        for address in (self.link.address, *self.macs):
             with contextlib.suppress(OSError):
                 self._raw.send(wire.who_has(address, self.link.mac))
 
@@ -146,7 +147,8 @@ class Probe:
             self._echo.sendto(packet, (target.address, 0))
 
     def _on_echo(self) -> None:
-        assert self._echo is not None
+        if self._echo is None:
+            return
         data, sender = self._echo.recvfrom(65536)
         if self._echo.type == socket.SOCK_RAW and self.link.version == 4:
             data = data[(data[0] & 15) * 4 :]
@@ -174,13 +176,14 @@ class Probe:
             self._close(door, errno.ETIMEDOUT)
 
     def _on_connect(self, door: Door) -> None:
-        assert door.socket is not None
+        if door.socket is None:
+            return
         self._selector.unregister(door.socket)
         self._close(door, door.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
 
     def _close(self, door: Door, code: int) -> None:
-        assert door.socket is not None
-        door.socket.close()
+        if door.socket is not None:
+            door.socket.close()
         door.socket, door.state = None, errno.errorcode.get(code, str(code)) if code else "open"
 
     def _wait(self, until: float) -> None:

@@ -176,8 +176,8 @@ def _orders(job: Job, grounds: list[Ground], ready: list[int], name: str) -> Pla
             "targets": targets,
             "doors": [each for each in doors if each[0] != number],
         }
-        assert ground.pod is not None
-        changes.append(_plan.merge(ground.cluster, POD, ground.pod, probe.orders(told), "its orders"))
+        if ground.pod is not None:
+            changes.append(_plan.merge(ground.cluster, POD, ground.pod, probe.orders(told), "its orders"))
     return plan_of(changes)
 
 
