@@ -36,14 +36,12 @@ def off(cluster: TestCluster, **options: Any) -> Called:
 
 
 def setting(cluster: TestCluster, name: str = NETWORK) -> dict[str, Any]:
-    found = cluster.client.get("settings", name)
-    assert found is not None
+    found = cluster.client.need("settings", name)
     return dict(found)
 
 
 def network(cluster: TestCluster) -> str | None:
-    kubevirt = cluster.client.get("kubevirts", "kubevirt", NAMESPACE)
-    assert kubevirt is not None
+    kubevirt = cluster.client.need("kubevirts", "kubevirt", NAMESPACE)
     name: str | None = (kubevirt["spec"]["configuration"].get("migrations") or {}).get("network")
     return name
 

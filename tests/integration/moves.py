@@ -80,9 +80,7 @@ class Road:
         return cluster.client.get("virtualmachineinstances", self.name, NAMESPACE)
 
     def vm(self, cluster: TestCluster) -> Object:
-        found = cluster.client.get("virtualmachines", self.name, NAMESPACE)
-        assert found is not None
-        return found
+        return cluster.client.need("virtualmachines", self.name, NAMESPACE)
 
     def migrations(self) -> list[Object]:
         return [

@@ -59,7 +59,7 @@ def test_killed_at_every_write_of_a_change(fleet: TestBed, tmp_path: Path) -> No
         assert [write for write in killed if kind in write and verb in write], killed
     ((name, config),) = nads(cluster).items()
     assert (name != "migration-evpn", config["mtu"]) == (True, 1350)
-    bridge = cluster.client.get("l2vnis", "migration", "openperouter-system")["metadata"]["creationTimestamp"]  # type: ignore[index]  # it is there
+    bridge = cluster.client.need("l2vnis", "migration", "openperouter-system")["metadata"]["creationTimestamp"]
     for pod in pods(cluster):
         assert f"kubevirt/{name}" in pod["annotations"]["k8s.v1.cni.cncf.io/network-status"]
         assert pod["creationTimestamp"] >= bridge

@@ -84,8 +84,7 @@ def test_on_mgmt_with_the_gate_and_limits(cluster: TestCluster) -> None:
     assert facts["migrations"]["bandwidthPerMigration"] == "64Mi"
     assert facts["synchronization_addresses"]
     assert len(set(addresses(cluster))) == 4
-    kubevirt = cluster.client.get("kubevirts", "kubevirt", NAMESPACE)
-    assert kubevirt is not None
+    kubevirt = cluster.client.need("kubevirts", "kubevirt", NAMESPACE)
     gates = kubevirt["spec"]["configuration"]["developerConfiguration"]["featureGates"]
     assert gates[0] == "LiveMigration"
     assert gates[-1] == GATE
@@ -207,8 +206,7 @@ def test_what_is_changed_by_hand_is_mended_through_harvester(cluster: TestCluste
     cluster.client.delete("network-attachment-definitions", first, NAMESPACE)
     second = run(cluster)["harvester_migration_network"]["nad"]
     assert nads(cluster) == [second] != [first]
-    nad = cluster.client.get("network-attachment-definitions", second, NAMESPACE)
-    assert nad is not None
+    nad = cluster.client.need("network-attachment-definitions", second, NAMESPACE)
     text = nad["spec"]["config"].replace('"vlan":100', '"vlan":200')
     cluster.client.patch("network-attachment-definitions", second, {"spec": {"config": text}}, NAMESPACE)
     third = run(cluster)["harvester_migration_network"]["nad"]

@@ -51,8 +51,7 @@ def cluster(hco_bed: TestBed, request: pytest.FixtureRequest) -> TestCluster:
 
 
 def spec(cluster: TestCluster, what: tuple[str, str, str]) -> dict[str, Any]:
-    found = cluster.client.get(*what)
-    assert found is not None
+    found = cluster.client.need(*what)
     result: dict[str, Any] = found["spec"]
     return result
 

@@ -43,9 +43,7 @@ def assert_as_undisturbed(bed: TestBed, name: str, **extra: Any) -> None:
 
 
 def the(bed: TestBed, cluster: str, kind: str) -> Object:
-    found = bed.clusters[cluster].client.get(kind, VM, "default")
-    assert found is not None
-    return found
+    return bed.clusters[cluster].client.need(kind, VM, "default")
 
 
 def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
@@ -71,7 +69,7 @@ def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
     assert separate_bed.clusters["cluster-a"].client.get("virtualmachineinstances", VM, "default") is None
     for cluster in separate_bed.clusters.values():
         assert cluster.client.list("virtualmachineinstancemigrations", "default") == []
-        annotations = cluster.client.get("virtualmachines", VM, "default")["metadata"]["annotations"]  # type: ignore[index]  # it is there
+        annotations = cluster.client.need("virtualmachines", VM, "default")["metadata"]["annotations"]
         assert "livemigration.kubevirt/attempt" not in annotations
 
     doomed.until_done("teardown")

@@ -39,8 +39,7 @@ def fresh(cluster: TestCluster) -> None:
 
 
 def configuration(cluster: TestCluster) -> dict[str, Any]:
-    found = cluster.client.get(*KUBEVIRT)
-    assert found is not None
+    found = cluster.client.need(*KUBEVIRT)
     result: dict[str, Any] = found["spec"].get("configuration") or {}
     return result
 

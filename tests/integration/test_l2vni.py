@@ -45,8 +45,7 @@ def clear(cluster: TestCluster) -> None:
 
 
 def spec(cluster: TestCluster, name: str = "migration") -> Object:
-    found = cluster.client.get(key(cluster), name, NAMESPACE)
-    assert found is not None
+    found = cluster.client.need(key(cluster), name, NAMESPACE)
     result: Object = found["spec"]
     return result
 

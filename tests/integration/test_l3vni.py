@@ -73,8 +73,7 @@ def test_what_the_shape_has_passes_its_schema_and_the_rest_is_named(cluster: Tes
 def test_a_second_underlay_is_told_before_the_first_write(shapes: TestBed) -> None:
     cluster = shapes.clusters["shape-c"]
     worker = {"matchLabels": {"kubernetes.io/os": "none"}}
-    first = cluster.client.get("network-underlays", "underlay", NAMESPACE)
-    assert first is not None
+    first = cluster.client.need("network-underlays", "underlay", NAMESPACE)
     # The webhook admits it while the selectors share no node.
     spec = {**first["spec"], "nodeSelector": worker}
     cluster.client.create("network-underlays", {"metadata": {"name": "two", "namespace": NAMESPACE}, "spec": spec})

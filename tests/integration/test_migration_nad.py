@@ -35,8 +35,7 @@ class Network:
 
     @property
     def config(self) -> Object:
-        found = self.cluster.client.get(NADS, "net", self.namespace)
-        assert found is not None
+        found = self.cluster.client.need(NADS, "net", self.namespace)
         parsed: Object = json.loads(found["spec"]["config"])
         return parsed
 

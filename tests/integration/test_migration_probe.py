@@ -124,8 +124,7 @@ def test_a_partition_in_one_direction_is_found_in_that_direction(
 
 def test_an_address_that_a_stranger_has_is_found(wired: TestBed, pair: tuple[TestCluster, TestCluster]) -> None:
     source, target = pair
-    kubevirt = target.client.get("kubevirts", "kubevirt", NAMESPACE)
-    assert kubevirt is not None
+    kubevirt = target.client.need("kubevirts", "kubevirt", NAMESPACE)
     address = str(kubevirt["status"]["synchronizationAddresses"][0]).rpartition(":")[0]
     with wired.fault("address-taken", source.name, address=address):
         called = probe(wired, allow_raw_sockets=True)

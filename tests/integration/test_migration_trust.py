@@ -26,21 +26,18 @@ def pair(quiet_bed: TestBed) -> tuple[TestCluster, TestCluster]:
 
 
 def fingerprint(cluster: TestCluster) -> str:
-    secret = cluster.client.get("secrets", "kubevirt-ca", NAMESPACE)
-    assert secret is not None
+    secret = cluster.client.need("secrets", "kubevirt-ca", NAMESPACE)
     text = base64.b64decode(secret["data"]["tls.crt"]).decode()
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(text.strip())).hexdigest()
 
 
 def key(cluster: TestCluster) -> str:
-    secret = cluster.client.get("secrets", "kubevirt-ca", NAMESPACE)
-    assert secret is not None
+    secret = cluster.client.need("secrets", "kubevirt-ca", NAMESPACE)
     return str(secret["data"]["tls.key"])
 
 
 def bundle(cluster: TestCluster, name: str = "kubevirt-ca") -> str:
-    found = cluster.client.get("configmaps", name, NAMESPACE)
-    assert found is not None
+    found = cluster.client.need("configmaps", name, NAMESPACE)
     return str((found.get("data") or {}).get("ca-bundle") or "")
 
 

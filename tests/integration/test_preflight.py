@@ -58,8 +58,7 @@ def test_tunnels_with_the_same_addresses(separate_bed: TestBed) -> None:
     """What OpenPERouter's own defaults lead to."""
     client = separate_bed.clusters["cluster-b"].client
     name, namespace = "underlay", "openperouter-system"
-    kept = client.get("underlays", name, namespace)
-    assert kept is not None
+    kept = client.need("underlays", name, namespace)
     client.patch("underlays", name, {"spec": {"routeridcidr": "10.0.0.0/16"}}, namespace)
     try:
         output = playbook(separate_bed, "site").refused().output

@@ -100,8 +100,7 @@ def test_bad_requests(separate_bed: TestBed, extra: dict[str, str], told: str) -
 
 def test_a_cluster_without_openperouter(separate_bed: TestBed) -> None:
     client = separate_bed.clusters["cluster-b"].client
-    kept = client.get("customresourcedefinitions", "l2vnis.openpe.openperouter.github.io")
-    assert kept is not None
+    kept = client.need("customresourcedefinitions", "l2vnis.openpe.openperouter.github.io")
     client.delete("customresourcedefinitions", kept["metadata"]["name"])
     client.until(lambda found: found is None, "customresourcedefinitions", kept["metadata"]["name"])
     try:

@@ -53,7 +53,7 @@ def assert_moved(bed: TestBed, source: str, target: str, before: Object) -> None
     assert after["status"]["migrationState"]["completed"]
     assert identity(after) == identity(before)
     there, here = bed.clusters[target].client, bed.clusters[source].client
-    assert there.get("virtualmachines", VM, "default")["spec"]["runStrategy"] == "Always"  # type: ignore[index]  # it is there
+    assert there.need("virtualmachines", VM, "default")["spec"]["runStrategy"] == "Always"
     left = here.get("virtualmachines", VM, "default")
     assert left is not None
     assert left["spec"]["runStrategy"] == "Halted"

@@ -131,8 +131,7 @@ def test_an_unknown_fault_is_refused_with_the_list(quiet_bed: TestBed) -> None:
 
 
 def _uid(cluster: TestCluster) -> str:
-    namespace = cluster.client.get("namespaces", "kube-system")
-    assert namespace is not None
+    namespace = cluster.client.need("namespaces", "kube-system")
     return str(namespace["metadata"]["uid"])
 
 

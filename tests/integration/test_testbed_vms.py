@@ -89,8 +89,7 @@ def test_disks(client: Client, namespace: str, make: Callable[..., DemoVm], disk
     vmi = client.until(lambda vmi: bool(_condition(vmi, "LiveMigratable")), VMI, "vm", namespace)
     assert _condition(vmi, "LiveMigratable").get("reason", "") == live
     assert _condition(vmi, "StorageLiveMigratable")["status"] == "True"
-    claim = client.get("persistentvolumeclaims", claim_name(vm, disk), namespace)
-    assert claim is not None
+    claim = client.need("persistentvolumeclaims", claim_name(vm, disk), namespace)
     assert claim["status"]["phase"] == "Bound"
 
 

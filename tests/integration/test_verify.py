@@ -124,10 +124,8 @@ def annotate(cluster: TestCluster, pod: str, text: str) -> None:
 
 def test_trust_that_was_lost(fleet: TestBed, tmp_path: Path) -> None:
     client = second(fleet).client
-    bundle = client.get("configmaps", "kubevirt-ca", "kubevirt")
-    assert bundle is not None
-    own = client.get("secrets", "kubevirt-ca", "kubevirt")
-    assert own is not None
+    bundle = client.need("configmaps", "kubevirt-ca", "kubevirt")
+    own = client.need("secrets", "kubevirt-ca", "kubevirt")
     client.patch("configmaps", "kubevirt-ca", {"data": {"ca-bundle": ca_of(own)}}, "kubevirt")
     try:
         verified = Verified(fleet, tmp_path)

@@ -35,6 +35,12 @@ class Client:
     def get(self, key: str, name: str, namespace: str | None = None) -> Object | None:
         return self._run(lambda api: api.get(key, name, namespace))
 
+    def need(self, key: str, name: str, namespace: str | None = None) -> Object:
+        """The object; AssertionError when there is none."""
+        found = self.get(key, name, namespace)
+        assert found is not None, f"no {key} {namespace}/{name}"
+        return found
+
     def list(self, key: str, namespace: str | None = None, labels: str = "", fields: str = "") -> Objects:
         return self._run(lambda api: api.list(key, namespace, labels, fields))
 
