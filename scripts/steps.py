@@ -19,8 +19,9 @@ CACHE = Path(os.environ["LIVEMIGRATION_CACHE"])
 HERE = Path(os.environ["ANSIBLE_COLLECTIONS_PATH"], "ansible_collections", "livemigration", "kubevirt")
 
 PYTEST = "python -m pytest -q -p no:cacheprovider"
-# Tests that share a bed stay with one worker (tests/conftest.py).
-WORKERS = "-n auto --dist loadgroup --no-loadscope-reorder"
+# A file's tests stay with one worker and in their order: many share a bed, some tell a story. (Groups of
+# pytest-xdist would be finer; pytest 9.2 lets their marks go unheard.)
+WORKERS = "-n auto --dist loadfile --no-loadscope-reorder"
 COVERAGE = "--cov --cov-report=term --no-cov-on-fail"
 
 

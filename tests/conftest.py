@@ -15,9 +15,6 @@ import pytest
 if TYPE_CHECKING:
     from testbed.testing import TestBed
 
-_SHARED = ("hasty_pair", "session_bed")
-"""Beds that last for the whole run."""
-
 _MOST_WORKERS = 4
 """The beds of a worker take up to 4 GB."""
 
@@ -33,22 +30,13 @@ def pytest_xdist_auto_num_workers() -> int:
     return 0 if given else min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests that share a bed go to one worker; on real clusters those that need the simulation are left out."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_bed_of(item)))
+    """On real clusters, leave out what needs the simulation."""
     if not os.environ.get("TESTBED_KUBECONFIGS"):
         return
     out = [item for item in items if _simulated(item)]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
-
-
-def _bed_of(item: pytest.Item) -> str:
-    """What the tests of one bed have in common: a bed of the whole run, or else their file."""
-    shared = [name for name in _SHARED if name in getattr(item, "fixturenames", ())]
-    return shared[0] if shared else item.nodeid.partition("::")[0]
 
 
 def _simulated(item: pytest.Item) -> bool:
