@@ -52,21 +52,22 @@ class Seen:
 
 
 def observe(cluster: Cluster, wanted: Wanted) -> Seen:
-    """Read everything the decision needs. :raises Missing: without Multus."""
+    """Read everything the decision needs. :raises Missing: without Multus or whereabouts."""
     attachments = _attachments(cluster)
     seen = family.observe(cluster, wanted.name, wanted.namespace, attachments)
     if family.fitting(wanted, seen) is None:
         # Only a change concerns those who use the network; all pods of a cluster are many.
         seen = family.with_users(cluster, seen)
     choice = family.choose(wanted, seen)
-    given = pool.allocations(cluster, *(pool_of(piece, choice.before) for piece in wanted.pieces))
+    pools = pool.read(cluster)
+    names = [pool_of(piece, choice.before) for piece in wanted.pieces]
     networks, closed = overlaps.observe(cluster, wanted.link.bridge)
     return Seen(
         cluster,
         seen,
         choice,
         tuple(item for item in attachments if item not in seen.members.values()),
-        None if given is None else tuple(given),
+        None if pools is None else tuple(pool.allocations(pools, *names)),
         tuple(networks),
         tuple(closed),
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 from . import _nad_config as cni
 from . import _whereabouts as whereabouts
@@ -18,12 +19,25 @@ from ._resources import IP_POOL
 from ._whereabouts import Allocation, Network, Span
 
 
-def allocations(cluster: Cluster, *names: str) -> list[Allocation] | None:
-    """What the pools have given out; ``None`` where the pools cannot be read."""
+def read(cluster: Cluster) -> list[Object] | None:
+    """The pools of whereabouts; ``None`` where they may not be read.
+
+    :raises Missing: without whereabouts: a pod with such an interface never starts, and KubeVirt's would be taken down
+        one node after the other.
+    """
     try:
-        pools = cluster.list(IP_POOL)
-    except (Missing, Forbidden):
-        return None
+        return cluster.list(IP_POOL)
+    except (Missing, Forbidden) as error:
+        # Of a kind that is not there one is refused just the same.
+        if isinstance(error, Forbidden) and cluster.serves(IP_POOL):
+            return None
+        hint = "whereabouts is not installed on this cluster: install it first."
+        wanted, found = "whereabouts, which gives out the addresses", f"no CRD {IP_POOL.full_name}"
+        raise Missing(wanted, found, hint=hint, reason="whereabouts_missing") from error
+
+
+def allocations(pools: Iterable[Object], *names: str) -> list[Allocation]:
+    """What the pools of these names have given out."""
     found = [item for item in pools if item["metadata"]["name"] in names]
     return [each for item in found for each in whereabouts.allocations(item)]
 

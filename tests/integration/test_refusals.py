@@ -98,14 +98,20 @@ def test_bad_requests(separate_bed: TestBed, extra: dict[str, str], told: str) -
     assert re.search(told, refused.output), refused.output
 
 
-def test_a_cluster_without_openperouter(separate_bed: TestBed) -> None:
+OPERATORS = {
+    "l2vnis.openpe.openperouter.github.io": "OpenPERouter is not installed",
+    "ippools.whereabouts.cni.cncf.io": "whereabouts is not installed",
+}
+
+
+@pytest.mark.parametrize(("crd", "told"), OPERATORS.items(), ids=["OpenPERouter", "whereabouts"])
+def test_a_cluster_without_an_operator(separate_bed: TestBed, crd: str, told: str) -> None:
     client = separate_bed.clusters["cluster-b"].client
-    kept = client.need("customresourcedefinitions", "l2vnis.openpe.openperouter.github.io")
-    client.delete("customresourcedefinitions", kept["metadata"]["name"])
-    client.until(lambda found: found is None, "customresourcedefinitions", kept["metadata"]["name"])
+    kept = client.need("customresourcedefinitions", crd)
+    client.delete("customresourcedefinitions", crd)
+    client.until(lambda found: found is None, "customresourcedefinitions", crd)
     try:
         refused = playbook(separate_bed, "site")
     finally:
-        body = {key: kept[key] for key in ("spec",)} | {"metadata": {"name": kept["metadata"]["name"]}}
-        client.create("customresourcedefinitions", body)
-    assert "OpenPERouter is not installed" in refused.refused().output
+        client.create("customresourcedefinitions", {"metadata": {"name": crd}, "spec": kept["spec"]})
+    assert told in refused.refused().output

@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     BadInput,
+    Forbidden,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
+    IP_POOL,
     NAD,
     NAMESPACE,
 )
@@ -74,6 +78,26 @@ def test_a_cluster_without_multus_is_told_so(site: Site) -> None:
     site.unknown.add(NAD.plural)
     assert refused(site).reason == "multus_missing"
     assert not absent(site)["changed"]
+
+
+class Closed(Site):
+    """The credentials may not read pools, and are told so also where there are none."""
+
+    def list(self, resource: Resource, *args: Any, **more: Any) -> list[Object]:
+        if resource == IP_POOL:
+            raise Forbidden("to read", "no", self.name)
+        return super().list(resource, *args, **more)
+
+
+@pytest.mark.parametrize("bare", [Site(), Closed()])
+def test_a_cluster_without_whereabouts_is_told_so(bare: Site) -> None:
+    bare.unknown.add(IP_POOL.plural)
+    for options in ({}, {"mtu": 1300}, {"kind": "macvlan", "vni": None, "master": "eth1"}):
+        error = refused(bare, **options)
+        assert error.reason == "whereabouts_missing"
+        assert error.found == "no CRD ippools.whereabouts.cni.cncf.io"
+    assert bare.writes == []
+    assert not absent(bare)["changed"]
 
 
 def test_a_namespace_that_is_not_there(site: Site) -> None:
