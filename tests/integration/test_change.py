@@ -96,6 +96,17 @@ def test_others_on_the_network_are_named_before_anything_goes(fleet: TestBed) ->
         cluster.client.delete("pods", "probe", "kubevirt")
 
 
-@pytest.mark.parametrize("wrong", [{"batch": "none"}, {"canary": "many"}, {"stop_budget": "x"}], ids=str)
-def test_what_is_asked_for_is_checked(fleet: TestBed, wrong: dict[str, Any]) -> None:
-    assert next(iter(wrong)) in playbook(fleet, "site", **wrong).refused().output
+WRONG: list[tuple[str, dict[str, Any], int]] = [
+    ("site", {"batch": "none"}, 2),
+    ("site", {"canary": "many"}, 2),
+    ("site", {"stop_budget": "x"}, 2),
+    ("site", {"migration_probe_enabled": "perhaps"}, 2),
+    # For a program that asks whether the fleet is ready, nothing was looked at.
+    ("verify", {"migration_probe_enabled": "perhaps"}, 4),
+]
+
+
+@pytest.mark.parametrize(("name", "wrong", "code"), WRONG, ids=str)
+def test_what_is_asked_for_is_checked(fleet: TestBed, name: str, wrong: dict[str, Any], code: int) -> None:
+    ran = playbook(fleet, name, **wrong).refused()
+    assert (ran.code, next(iter(wrong)) in ran.output) == (code, True), ran.output

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -66,6 +68,42 @@ def test_everything_that_may_write_is_registered(role: str) -> None:
 def test_a_playbook_is_converged_by_a_scenario(playbook: str) -> None:
     scenarios = [path.read_text() for path in sorted(ROOT.glob("extensions/molecule/**/*.yml"))]
     assert any(f"{NAME}.{playbook}" in scenario for scenario in scenarios)
+
+
+def tasks_of(entries: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Every task of a list, those in blocks included."""
+    for entry in entries:
+        yield entry
+        for part in ("block", "rescue", "always"):
+            yield from tasks_of(entry.get(part) or [])
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_playbook_holds_its_users_to_what_it_documents(playbook: str) -> None:
+    """The first thing any playbook does is to compare every option that it documents with what was given."""
+    documented = data(f"playbooks/{playbook}.meta.yml")["argument_specs"][playbook]["options"]
+    first = data(f"playbooks/{playbook}.yml")[0]
+    every = list(tasks_of((first.get("pre_tasks") or []) + (first.get("tasks") or [])))
+    checks = [task for task in every if "ansible.builtin.validate_argument_spec" in task]
+    assert len(checks) == 1
+    assert [task for task in every[: every.index(checks[0])] if "block" not in task] == []
+    check = checks[0]["ansible.builtin.validate_argument_spec"]
+    assert check["provided_arguments"] == {name: f"{{{{ {name} | default(omit) }}}}" for name in documented}
+    assert f"argument_specs.{playbook}.options" in check["argument_spec"]
+    assert checks[0]["vars"]["_meta_file"].endswith(f"/{playbook}.meta.yml")
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_a_playbook_documents_what_it_takes(playbook: str) -> None:
+    """What has a default in a playbook may be given; the rest is the roles' and the inventory's."""
+    plays = text(f"playbooks/{playbook}.yml")
+    documented = data(f"playbooks/{playbook}.meta.yml")["argument_specs"][playbook]["options"]
+    given = set(re.findall(r"(?<![.\w])(?!_)(\w+) \| default\(", plays)) - {"groups"}
+    roles = {name for role in ROLES for entry in specs(role).values() for name in entry.get("options") or {}}
+    assert given - roles - documented.keys() == set()
+    # Only the check itself names an option that nothing uses.
+    used = plays + "".join(text(path.relative_to(ROOT)) for path in ROOT.glob("roles/*/tasks/*.yml"))
+    assert [name for name in documented if len(re.findall(rf"\b{name}\b", used)) < 3] == []
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
