@@ -10,7 +10,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from integration.calls import on
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._connect import connect
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Rejected
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._kube import KubeCluster
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_shape import GROUPS, Shape, shape_of
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import CRD
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._wait import SystemClock
+from integration.calls import connection, on
 from testbed.resources import Object
 from testbed.testing import TestBed, TestCluster, own_bed
 
@@ -221,3 +227,23 @@ def test_a_user_without_rights_is_told_which(bed: TestBed) -> None:
     failure = on(cluster, "l2vni", kubeconfig=kubeconfig, name="migration", vni=666).failure
     assert failure["reason"] == "forbidden"
     assert "customresourcedefinitions" in failure["found"]
+
+
+def test_a_field_that_the_kind_does_not_have_is_rejected(cluster: TestCluster) -> None:
+    """A misspelt field would otherwise be dropped without a word, and the rest be stored."""
+    adapter = connect(connection(cluster), SystemClock())
+    add(cluster, "l2vnis", "theirs", {"vni": 701})
+    found = adapter.get(shape(adapter).l2vni, "theirs", NAMESPACE)
+    assert found is not None
+    made = found | {"metadata": {"name": "misspelt", "namespace": NAMESPACE}, "spec": {"vni": 702, "vxlanPrt": 4789}}
+    with pytest.raises(Rejected, match=r'unknown field "spec\.vxlanPrt"'):
+        adapter.create(shape(adapter).l2vni, made)
+    with pytest.raises(Rejected, match=r'unknown field "spec\.vxlanPrt"'):
+        adapter.patch(shape(adapter).l2vni, "theirs", {"spec": {"vxlanPrt": 4789}}, namespace=NAMESPACE)
+    assert adapter.list(shape(adapter).l2vni) == [found]
+
+
+def shape(adapter: KubeCluster) -> Shape:
+    """The kinds of the cluster's OpenPERouter."""
+    (crd,) = (crd for group in GROUPS if (crd := adapter.get(CRD, f"l2vnis.{group}")))
+    return shape_of(crd, adapter.name)
