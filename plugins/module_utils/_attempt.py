@@ -9,9 +9,11 @@ annotation                  on                  meaning
 ``attempt``                 source VM, VMIMs    the attempt that is open; also the ``migrationID`` of both VMIMs
 ``remembered-run-strategy`` source VM, receiver what to go back to (source VM) or to restore (receiver)
 ``stopped-because``         source VM           the attempt is being undone, and why; survives an interruption
-``source-cluster-uid``      receiver            UID of the cluster the guest comes from; stays as a record
-``source-vm-uid``           receiver            UID of the VM the guest comes from; stays as a record
+``source-cluster-uid``      receiver, copies    UID of the cluster the guest comes from; stays as a record
+``source-vm-uid``           receiver, copies    UID of the VM the guest comes from; stays as a record
 ``moved-to``                halted source VM    where the guest went: ``cluster UID/namespace/name/VM UID``
+``source-namespace``        copies              namespace the copied Secret or ConfigMap comes from
+``copied-content``          copies              digest of what was copied: who edits the copy makes it theirs
 ==========================  ==================  ==================================================================
 
 KubeVirt's own ``kubevirt.io/restore-run-strategy`` is **not** set on receivers: up to KubeVirt 1.6.6, 1.7.4 and
@@ -32,6 +34,8 @@ STOPPED = f"{PREFIX}stopped-because"
 SOURCE_CLUSTER = f"{PREFIX}source-cluster-uid"
 SOURCE_VM = f"{PREFIX}source-vm-uid"
 MOVED_TO = f"{PREFIX}moved-to"
+SOURCE_NAMESPACE = f"{PREFIX}source-namespace"
+COPIED_CONTENT = f"{PREFIX}copied-content"
 
 RECEIVER = "WaitAsReceiver"
 """Run strategy of a VM that waits for a guest."""

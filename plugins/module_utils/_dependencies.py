@@ -1,15 +1,13 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a VM needs beside itself: which objects it names, and whether the target has the same ones. Pure."""
+"""What a VM needs beside itself: which objects it names. Pure."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from . import _attempt
 from ._cluster import Object, Resource
 from ._resources import (
     CLUSTER_INSTANCETYPE,
@@ -101,40 +99,3 @@ def _at(value: Any, path: tuple[str, ...]) -> str:
     for part in path:
         value = value.get(part) if isinstance(value, dict) else None
     return str(value or "")
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Origin:
-    """Where copies come from, as their annotations say it."""
-
-    cluster_uid: str
-    vm_uid: str
-
-    def annotations(self) -> dict[str, str]:
-        """The marks of a copy."""
-        return {_attempt.SOURCE_CLUSTER: self.cluster_uid, _attempt.SOURCE_VM: self.vm_uid}
-
-
-_CONTENT = ("data", "binaryData", "stringData", "type", "immutable")
-
-
-def copy_of(body: Object, namespace: str, origin: Origin) -> Object:
-    """A Secret or ConfigMap as it is created on the target: its content, its labels, and our marks."""
-    metadata: Object = {"name": body["metadata"]["name"], "namespace": namespace}
-    if body["metadata"].get("labels"):
-        metadata["labels"] = dict(body["metadata"]["labels"])
-    metadata["annotations"] = origin.annotations()
-    content = {key: body[key] for key in _CONTENT if key in body}
-    return {"apiVersion": body["apiVersion"], "kind": body["kind"], "metadata": metadata} | content
-
-
-def different_keys(one: Object, other: Object) -> list[str]:
-    """The keys whose content differs between two Secrets or ConfigMaps; never the content itself."""
-    keys: set[str] = set()
-    for part in ("data", "binaryData"):
-        left: Mapping[str, Any] = one.get(part) or {}
-        right: Mapping[str, Any] = other.get(part) or {}
-        keys |= {key for key in left.keys() | right.keys() if left.get(key) != right.get(key)}
-    if (one.get("type") or "Opaque") != (other.get("type") or "Opaque"):
-        keys.add("type")
-    return sorted(keys)

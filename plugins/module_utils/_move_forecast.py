@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ._cluster import Object
+from ._copies import Origin
 from ._decide import decide
-from ._dependencies import Origin
 from ._move_observe import Lookout, Place, key_of
 from ._move_read import CREATE_TARGET
 from ._move_steps import Finish, Stop, Wait, Wish, Write

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from . import _attempt
 from ._cluster import Object
-from ._dependencies import Origin
+from ._copies import Origin
 from ._errors import BadInput
 from ._resources import FINAL, VM
 

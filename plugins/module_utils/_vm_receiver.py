@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from . import _attempt
+from . import _attempt, _copies
 from ._argspec import ArgumentSpec, source_and_target
 from ._checks import Finding, refuse, warnings
 from ._cluster import Cluster, Object
-from ._dependencies import COPIED, Need, Origin, copy_of, different_keys, needs
-from ._errors import BadInput, Busy, Missing
+from ._copies import Origin
+from ._dependencies import COPIED, Need, needs
+from ._errors import BadInput, Busy, Conflict, Missing
 from ._job import Job, Result
 from ._kubevirt_values import quantity
 from ._plan import Change, Plan, create, guarded, plan_of, remove
@@ -50,6 +52,7 @@ class Seen:
     target_vmi: Object | None
     target_vmims: list[Object]
     target_objects: dict[Need, Object | None]
+    target_users: list[Object]
     origin: Origin
 
     @property
@@ -60,13 +63,27 @@ class Seen:
 
 def work(job: Job) -> Result:
     """Observe both sides, plan, apply, and wait until the receiver waits."""
-    seen = observe(job)
-    wanted = job.params["state"] == "present"
-    plan = plan_present(job, seen) if wanted else plan_absent(job, seen)
-    job.apply(plan)
+    wanted, made = job.params["state"] == "present", Plan()
+    for last in (False, False, True):
+        seen = observe(job)
+        plan = plan_present(job, seen) if wanted else plan_absent(job, seen)
+        try:
+            job.apply(plan)
+            break
+        except Conflict as error:
+            # The move of another VM that uses the same Secret may have been faster: look at what there is now.
+            if last:
+                raise
+            made += _until(plan, error.object)
+    plan = made + plan
     if wanted and not job.check_mode and seen.relation not in ("arriving", "arrived"):
         _wait_for_sync(job)
     return _result(job, plan, seen)
+
+
+def _until(plan: Plan, place: str) -> Plan:
+    """The part of a plan that was written before the write that failed."""
+    return Plan(tuple(itertools.takewhile(lambda change: str(change.ref) != place, plan.changes)))
 
 
 def observe(job: Job) -> Seen:
@@ -75,16 +92,19 @@ def observe(job: Job) -> Seen:
     namespace, there = job.params["namespace"], _target_namespace(job)
     vm = source.get(VM, name, namespace)
     wanted = needs(vm) if vm else []
+    mine = {need: _read(source, need, namespace) for need in wanted}
+    theirs = {need: _read(target, need, there) for need in wanted}
     return Seen(
         source_vm=vm,
         source_vmi=source.get(VMI, name, namespace),
         source_vmims=_vmims(source, namespace, name),
-        source_objects={need: _read(source, need, namespace) for need in wanted},
+        source_objects=mine,
         target_namespace_exists=target.get(NAMESPACE, there) is not None,
         target_vm=target.get(VM, name, there),
         target_vmi=target.get(VMI, name, there),
         target_vmims=_vmims(target, there, name),
-        target_objects={need: _read(target, need, there) for need in wanted},
+        target_objects=theirs,
+        target_users=_copies.read_users(target, there, name, mine, theirs),
         origin=Origin(source.uid(), vm["metadata"]["uid"] if vm else ""),
     )
 
@@ -103,7 +123,7 @@ def plan_present(job: Job, seen: Seen) -> Plan:
     found = list(_findings(job, seen))
     refuse(found)
     wanted = receiver(seen.source_vm, seen.source_vmi or {}, _target_namespace(job), seen.origin)
-    return plan_of([*_copies(job, seen), *_receiver_changes(job, seen, wanted)], warnings(found))
+    return plan_of([*_copy_changes(job, seen), *_receiver_changes(job, seen, wanted)], warnings(found))
 
 
 def plan_absent(job: Job, seen: Seen) -> Plan:
@@ -134,49 +154,47 @@ def _findings(job: Job, seen: Seen) -> Iterator[Finding]:
     # KubeVirt makes these volumes on the target itself.
     templates = {t["metadata"]["name"] for t in (seen.source_vm or {})["spec"].get("dataVolumeTemplates") or []}
     for need, theirs in seen.target_objects.items():
-        yield from _dependency(job, need, seen.source_objects[need], theirs, templates)
+        if need.resource in COPIED:
+            yield from _copied(job, need, seen)
+        else:
+            yield from _given(job, need, seen.source_objects[need], theirs, templates)
 
 
-def _dependency(
-    job: Job, need: Need, mine: Object | None, theirs: Object | None, templates: set[str]
-) -> Iterator[Finding]:
+def _given(job: Job, need: Need, mine: Object | None, theirs: Object | None, templates: set[str]) -> Iterator[Finding]:
+    """What must be on the target already."""
+    target, there = job.clusters["target"], _at(need, _target_namespace(job))
+    if theirs is None and need.name in templates:
+        return
+    if theirs is None:
+        hint = "Create it on the target before the move."
+        yield Finding("dependency-missing", "error", target.name, there, "the object the VM uses", "none", hint)
+    elif need.resource is PVC and mine is not None and _capacity(theirs) < _capacity(mine):
+        hint = "Recreate it at least as large as the source's."
+        sizes = f"{_capacity(theirs)} bytes of {_capacity(mine)}"
+        yield Finding("volume-too-small", "error", target.name, there, "a volume as large", sizes, hint)
+
+
+def _copied(job: Job, need: Need, seen: Seen) -> Iterator[Finding]:
+    """What goes along with the VM, unless the target has something of its own under that name."""
     source, target = job.clusters["source"], job.clusters["target"]
-    here, there = (_at(need, job.params["namespace"]), _at(need, _target_namespace(job)))
-    if need.resource not in COPIED:
-        if theirs is None and need.name in templates:
-            return
-        if theirs is None:
-            hint = "Create it on the target before the move."
-            yield Finding("dependency-missing", "error", target.name, there, "the object the VM uses", "none", hint)
-        elif need.resource is PVC and mine is not None and _capacity(theirs) < _capacity(mine):
-            hint = "Recreate it at least as large as the source's."
-            sizes = f"{_capacity(theirs)} bytes of {_capacity(mine)}"
-            yield Finding("volume-too-small", "error", target.name, there, "a volume as large", sizes, hint)
-    elif mine is None:
-        hint = "Restore it, or remove it from the VM."
-        yield Finding("dependency-missing", "error", source.name, here, "the object the VM uses", "none", hint)
-    elif theirs is not None and (keys := different_keys(mine, theirs)):
-        marks = theirs["metadata"].get("annotations") or {}
-        if _attempt.SOURCE_CLUSTER not in marks:
-            hint = "Make both equal, or rename one: an object that others made is not overwritten."
+    mine, theirs = seen.source_objects[need], seen.target_objects[need]
+    if mine is None:
+        hint, place = "Restore it, or remove it from the VM.", _at(need, job.params["namespace"])
+        yield Finding("dependency-missing", "error", source.name, place, "the object the VM uses", "none", hint)
+    elif theirs is not None and (keys := _copies.different_keys(mine, theirs)):
+        reason = _copies.obstacle(need, mine, theirs, seen.origin, seen.target_users)
+        if reason:
+            hint = "Make both equal, or rename one: only a copy that nobody else has changed or uses is overwritten."
             wanted = f"the same content as on {source.name}"
-            found = f"other content under {', '.join(keys)}"
-            yield Finding("dependency-differs", "error", target.name, there, wanted, found, hint)
+            found, place = f"other content under {', '.join(keys)}: {reason}", _at(need, _target_namespace(job))
+            yield Finding("dependency-differs", "error", target.name, place, wanted, found, hint)
 
 
-def _copies(job: Job, seen: Seen) -> Iterator[Change | None]:
+def _copy_changes(job: Job, seen: Seen) -> Iterator[Change]:
     target, there = job.clusters["target"], _target_namespace(job)
     for need, mine in seen.source_objects.items():
-        theirs = seen.target_objects[need]
-        if need.resource not in COPIED or mine is None:
-            continue
-        copied = copy_of(mine, there, seen.origin)
-        if theirs is None:
-            yield create(target, need.resource, copied, "the VM uses it")
-        elif different_keys(mine, theirs):
-            content: Object = {key: copied[key] for key in ("data", "binaryData", "type") if key in copied}
-            after = theirs | content
-            yield guarded(target, need.resource, theirs, after, "our copy is out of date")
+        if need.resource in COPIED and mine is not None:
+            yield from _copies.changes(target, need, mine, seen.target_objects[need], there, seen.origin)
 
 
 def _receiver_changes(job: Job, seen: Seen, wanted: Object) -> Iterator[Change | None]:

@@ -14,8 +14,10 @@ description:
     VM on the source cluster, and waits until it waits.
   - The receiver has the same spec, labels and annotations. MAC addresses, firmware UUID and serial are taken from the
     running guest and pinned, so that the guest still has them after its next boot on the target.
-  - Secrets and ConfigMaps that the VM uses are copied. One that exists on the target is compared by content; an object
-    that somebody else made is never overwritten.
+  - Secrets and ConfigMaps that the VM uses are copied. One that exists on the target is compared by content. A copy
+    follows the source, also for several VMs that share it, until somebody edits it or a guest that lives on the target
+    uses it; that one, and an object that somebody else made or that comes from another cluster or namespace, is never
+    overwritten.
   - Everything else the VM uses (PersistentVolumeClaims, NetworkAttachmentDefinitions, service accounts, instance types,
     preferences) must exist on the target.
   - The halted VM that a move in the other direction left behind becomes the receiver.

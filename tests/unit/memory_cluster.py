@@ -21,11 +21,12 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster im
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     Conflict,
     Missing,
+    Rejected,
     ServerTrouble,
     Unreachable,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._job import Job
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._plan import merged
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._plan import merged, ref_of
 
 START = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
 
@@ -79,8 +80,10 @@ class MemoryCluster:
         return copy.deepcopy(found)
 
     def create(self, resource: Resource, body: Object, *, dry_run: bool = False) -> Object:
+        self._interfere()
         if self.get(resource, body["metadata"]["name"], body["metadata"].get("namespace")):
-            raise Conflict("to create", "already exists", self.name, resource.kind, "", "already_exists")
+            place = str(ref_of(resource, body))
+            raise Conflict("to create", "already exists", self.name, place, "", "already_exists")
         self._wrote("create", resource, body["metadata"]["name"])
         return self.put(resource, body)
 
@@ -109,12 +112,15 @@ class MemoryCluster:
         return result
 
     def replace(self, resource: Resource, body: Object, *, dry_run: bool = False) -> Object:
+        self._interfere()
         metadata = body["metadata"]
         old = self.get(resource, metadata["name"], metadata.get("namespace"))
         if old is None:
             raise Missing("to replace", "none", self.name, f"{resource.kind} {metadata['name']}", "", "not_found")
         if metadata.get("resourceVersion") != old["metadata"]["resourceVersion"]:
-            raise Conflict("to replace", "it changed", self.name, f"{resource.kind} {metadata['name']}")
+            raise Conflict("to replace", "it changed", self.name, str(ref_of(resource, body)))
+        if old.get("immutable") or (resource.kind == "Secret" and old.get("type") != body.get("type")):
+            raise Rejected("to replace", "field is immutable", self.name, str(ref_of(resource, body)))
         self._wrote("replace", resource, metadata["name"])
         return self.put(resource, body)
 
@@ -157,10 +163,14 @@ class MemoryCluster:
         if resource.plural in self.unknown:
             raise Missing("to read", "no such kind", self.name, resource.full_name, "", "no_such_api")
 
-    def _wrote(self, verb: str, resource: Resource, name: str) -> None:
+    def _interfere(self) -> None:
+        """Somebody else is faster, once."""
         hook, self.before_write = self.before_write, None
         if hook:
             hook()
+
+    def _wrote(self, verb: str, resource: Resource, name: str) -> None:
+        self._interfere()
         if self.refusals:
             self.refusals -= 1
             raise ServerTrouble("to write", "failed calling webhook", self.name, reason="webhook_down")

@@ -13,7 +13,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._attempt im
     SOURCE_CLUSTER,
     SOURCE_VM,
 )
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._dependencies import Origin
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._copies import Origin
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import BadInput
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._receiver import adapted, macs, receiver, relation
 from unit.vm_samples import vm, vmi

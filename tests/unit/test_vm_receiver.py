@@ -136,7 +136,10 @@ def test_an_object_of_somebody_else_is_compared_and_never_overwritten(fleet: Fle
     fleet.target.put(SECRET, here("init", data={"key": "b3RoZXI="}))
     with pytest.raises(BadInput) as caught:
         fleet.run()
-    assert (caught.value.reason, caught.value.found) == ("dependency_differs", "other content under key")
+    assert (caught.value.reason, caught.value.found) == (
+        "dependency_differs",
+        "other content under key: somebody else made it",
+    )
     assert fleet.target.writes == []
 
 
