@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,13 @@ from testbed.proxy import running
 from testbed.testing import TestBed, TestCluster
 
 NADS = "network-attachment-definitions"
+VMIM = "virtualmachineinstancemigrations"
 CHANGE: dict[str, Any] = {
     "migration_network_mtu": 1350,
     "migration_network_l2vni_gateways": ["192.170.10.1/24"],
     "migration_network_l2vni_recreate": True,
 }
+OTHER_MTU: dict[str, Any] = CHANGE | {"migration_network_mtu": 1300}
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +70,40 @@ def test_killed_at_every_write_of_a_change(fleet: TestBed, tmp_path: Path) -> No
     assert (again.writes, sum(again.changed.values())) == ([], 0), again.output
 
 
+def test_migrations_that_run_stop_a_change_and_the_removal(fleet: TestBed) -> None:
+    cluster = fleet.clusters["cluster-b"]
+    cluster.vm("moving")
+    with fleet.fault("copy-seconds", "cluster-b", seconds="600"):
+        metadata = {"name": "evacuation-1", "namespace": "default"}
+        cluster.client.create(VMIM, {"metadata": metadata, "spec": {"vmiName": "moving"}})
+        for name, extra in (("teardown", {}), ("site", OTHER_MTU)):
+            refused = playbook(fleet, name, **extra).refused()
+            assert re.search(r"cluster-b.*no unfinished migration; found default/evacuation-1", refused.output), name
+    cluster.client.delete(VMIM, "evacuation-1", "default")
+    cluster.client.delete("virtualmachines", "moving", "default")
+    cluster.client.until(lambda left: left is None, VMIM, "evacuation-1", "default")
+
+
+def test_a_failure_stops_the_rollout_unless_the_budget_has_it(fleet: TestBed, tmp_path: Path) -> None:
+    """cluster-a may not make its new NAD: as canary it ends the run, and in one batch with cluster-b, too."""
+    fails, other = fleet.clusters["cluster-a"], fleet.clusters["cluster-b"]
+    (tmp_path / "cluster-a.kubeconfig").symlink_to(fails.proxied)
+    (tmp_path / "cluster-b.kubeconfig").symlink_to(other.kubeconfig)
+
+    def written(**rollout: Any) -> str:
+        """What became of the other cluster."""
+        mark = other.mark()
+        ran = playbook(fleet, "site", environment={"DEMO_KUBECONFIGS": str(tmp_path)}, **OTHER_MTU, **rollout)
+        assert re.search(r"cluster-a +:.* failed=1 ", ran.output), ran.output
+        return " ".join(write.path for write in other.writes(mark) if "selfsubject" not in write.path)
+
+    with fleet.fault("api-error", "cluster-a", method="POST", path=f"*{NADS}*", status="403"):
+        assert written(stop_budget=50) == ""
+        stopped = written(canary=0)
+        assert (NADS in stopped, "kubevirts" in stopped) == (True, False)
+        assert "kubevirts" in written(canary=0, stop_budget=50)
+
+
 def test_the_fleet_grows_in_order_and_one_cluster_alone_is_refused(fleet: TestBed) -> None:
     """The second slot of four is part of the first of two: cluster-b has to wait for cluster-a."""
     growth = CHANGE | {"migration_network_max_clusters": 4}
@@ -89,9 +126,7 @@ def test_others_on_the_network_are_named_before_anything_goes(fleet: TestBed) ->
     cluster.client.create("pods", {"metadata": metadata, "spec": {"containers": [container]}})
     try:
         assert "pod kubevirt/probe" in playbook(fleet, "teardown").refused().output
-        assert (
-            "pod kubevirt/probe" in playbook(fleet, "site", **CHANGE | {"migration_network_mtu": 1300}).refused().output
-        )
+        assert "pod kubevirt/probe" in playbook(fleet, "site", **OTHER_MTU).refused().output
     finally:
         cluster.client.delete("pods", "probe", "kubevirt")
 

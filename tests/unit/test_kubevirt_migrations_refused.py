@@ -41,6 +41,18 @@ def test_refuses_to_write_while_migrations_are_unfinished(site: Site, phase: str
     assert not run(site, decentralized=True)["changed"]
 
 
+@pytest.mark.parametrize("check_mode", [False, True], ids=["for real", "check mode"])
+def test_refuses_to_take_the_settings_away_while_migrations_are_unfinished(site: Site, check_mode: bool) -> None:
+    run(site, decentralized=True, network="migration-evpn")
+    written = list(site.cluster.writes)
+    site.migration("open", "Running")
+    with pytest.raises(Busy, match=r"found default/open \(Running\)"):
+        run(site, state="absent", check_mode=check_mode)
+    assert site.cluster.writes == written
+    site.migration("open", "Succeeded")
+    assert run(site, state="absent", check_mode=check_mode)["changed"]
+
+
 @pytest.mark.parametrize(
     ("metadata", "owner"),
     [
