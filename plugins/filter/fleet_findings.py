@@ -22,6 +22,9 @@ description:
     cannot work together. It only looks; what to do about it is for the role P(livemigration.kubevirt.preflight#role).
   - Compared are slots, ranges, VNI, MTU, VXLAN ports and route targets; the tunnel endpoints and router ids of the
     Underlays with each other; and the ranges with every network that a cluster names.
+  - So are the networks of the VMs (the role P(livemigration.kubevirt.vm_network#role)) - their numbers, gateways and
+    MTU over the fleet, their names and numbers with those of the migration network, and their subnets with the range
+    and with the networks that a cluster names.
   - A cluster whose variables have no C(migration_network_cluster), which the role
     P(livemigration.kubevirt.migration_network#role) sets, is judged by the inventory alone.
 positional: _input, hostvars
@@ -71,7 +74,14 @@ _NAMES = (
     "vrf",
     "vxlan_port",
     "mtu",
+    "nad",
+    "kubevirt_namespace",
+    "l2vni",
+    "l3vni",
+    "l3vni_vni",
+    "openperouter_namespace",
 )
+_OTHERS = ("preflight_underlay", "vm_network_networks", "vm_network_state")
 
 
 def fleet_findings(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -82,7 +92,7 @@ def fleet_findings(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any
 
 def _member(name: str, variables: Mapping[str, Any]) -> Member:
     """Only the variables that count: what else the inventory holds may not even be defined."""
-    wanted = [*(f"{PREFIX}{option}" for option in _NAMES), "preflight_underlay"]
+    wanted = [*(f"{PREFIX}{option}" for option in _NAMES), *_OTHERS]
     told = {variable: variables[variable] for variable in wanted if variable in variables}
     return Member(name, told, variables.get(f"{PREFIX}cluster") or {})
 

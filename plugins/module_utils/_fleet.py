@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from . import _fleet_apps as apps
 from . import _fleet_networks as nets
 from . import _fleet_segment as segment
 from ._address_plans import plans
@@ -34,9 +35,11 @@ _SAME: dict[str, str] = {
 def findings(members: Sequence[Member]) -> list[Finding]:
     """Everything in which the fleet cannot work, causes before consequences."""
     fleet = [member for member in members if member.takes_part]
+    # Also where migrations use the pod network a cluster keeps its slot, and the networks of its VMs.
+    stay = [member for member in members if member.stays]
     found = [*_one_cluster_twice(members), *_not_seen(fleet), *_same(fleet)]
-    found += [*_slots_twice([member for member in members if member.stays]), *_plans(fleet)]
-    found += [*_one_family(fleet), *segment.check(fleet), *nets.check(fleet)]
+    found += [*_slots_twice(stay), *_plans(fleet), *_one_family(fleet)]
+    found += [*segment.check(stay), *nets.check(stay), *apps.check(stay)]
     return list(dict.fromkeys(found))
 
 

@@ -8,12 +8,35 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._whereabouts import Network
 
 PREFIX = "migration_network_"
 """Of the variables that say what a cluster should have."""
+
+
+class App(NamedTuple):
+    """A network of the VMs as the inventory wants it on one cluster.
+
+    :param vni: 0 where it is a bridge of the nodes.
+    :param l3vni_vni: 0 without a VRF of its own.
+    :param mtu: as text, empty for the kernel's own.
+    """
+
+    name: str
+    vni: int
+    vrf: str
+    l3vni: str
+    l3vni_vni: int
+    gateways: tuple[str, ...]
+    mtu: str
+    nads: tuple[str, ...]
+
+    @property
+    def subnets(self) -> list[Network]:
+        """The networks that its gateways stand in."""
+        return list(networks(self.gateways))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,16 +57,26 @@ class Member:
 
     def number(self, name: str) -> int | None:
         """An option that is a number, however the inventory spells it; ``None`` for anything else."""
-        try:
-            return int(self.option(name))
-        except (TypeError, ValueError):
-            # What is no number the role's own argument specification refuses.
-            return None
+        return _number(self.option(name))
 
     def texts(self, name: str) -> list[str]:
         """An option that is a list."""
-        value = self.option(name)
-        return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
+        return _texts(self.option(name))
+
+    def called(self, name: str) -> str:
+        """The name of one of its objects; the role calls all of them alike."""
+        return str(self.option(name) or "migration")
+
+    @property
+    def home(self) -> str:
+        """KubeVirt's namespace."""
+        seen = self.info.get("kubevirt") or {}
+        return str(self.option("kubevirt_namespace") or seen.get("namespace") or "kubevirt")
+
+    @property
+    def routers(self) -> str:
+        """OpenPERouter's namespace."""
+        return str(self.option("openperouter_namespace") or "openperouter-system")
 
     @property
     def slot(self) -> int | None:
@@ -78,6 +111,19 @@ class Member:
         return bool(self.option("type") in (None, "", "evpn")) and flavour != "harvester"
 
     @property
+    def apps(self) -> list[App]:
+        """The networks of its VMs."""
+        told = self.variables.get("vm_network_networks")
+        if not isinstance(told, (list, tuple)) or self.variables.get("vm_network_state") == "absent":
+            return []
+        return [_app(each) for each in told if isinstance(each, Mapping) and each.get("name")]
+
+    @property
+    def tunnels(self) -> bool:
+        """Whether packets of the fleet go through tunnels of OpenPERouter there."""
+        return (self.takes_part and self.overlay) or any(app.vni for app in self.apps)
+
+    @property
     def closed(self) -> list[str]:
         """Kinds that might name networks and may not be read."""
         return [str(kind) for kind in self.info.get("unreadable") or []]
@@ -101,6 +147,42 @@ class Member:
     def _told(self) -> list[Mapping[str, Any]]:
         told = self.variables.get("preflight_underlay")
         return [{"name": "of the inventory"} | told] if isinstance(told, dict) and told else []
+
+
+def _app(told: Mapping[str, Any]) -> App:
+    name, vrf, number = str(told["name"]), str(told.get("vrf") or ""), _number(told.get("l3vni_vni")) or 0
+    nad = str(told.get("nad") or name)
+    return App(
+        name,
+        _number(told.get("vni")) or 0,
+        vrf,
+        str(told.get("l3vni") or vrf) if number else "",
+        number,
+        tuple(_interface(text) for text in _texts(told.get("gateways"))),
+        str(told.get("mtu") or ""),
+        tuple(f"{namespace}/{nad}" for namespace in _texts(told.get("namespaces"))),
+    )
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        # What is no number the role's own argument specification refuses.
+        return None
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []
+
+
+def _interface(text: str) -> str:
+    """An address with its prefix length in its one spelling."""
+    try:
+        return str(ipaddress.ip_interface(text))
+    except ValueError:
+        # The module refuses it.
+        return text
 
 
 def networks(texts: Iterable[Any]) -> Iterator[Network]:

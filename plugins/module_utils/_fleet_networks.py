@@ -5,27 +5,34 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ._addresses import overlaps
-from ._checks import Finding
+from ._checks import Finding, Severity
 from ._fleet_member import Member, networks
 from ._whereabouts import Network
 
 
 def check(fleet: Sequence[Member]) -> Iterator[Finding]:
-    """Which networks share addresses that must not."""
+    """Which networks share addresses that must not.
+
+    :param fleet: those included that are not on the migration network.
+    """
     for one, other in itertools.combinations([member for member in fleet if member.underlays], 2):
-        if one.uid and one.uid == other.uid:
-            # One cluster under two names, which is said already.
+        # One cluster under two names is said already, and routers without segments of the fleet are not ours.
+        if (one.uid and one.uid == other.uid) or not (one.tunnels or other.tunnels):
             continue
-        yield from _tunnels(one, other)
-        yield from _router_ids(one, other)
-    for wanted in _ranges(fleet):
-        for member in fleet:
+        # Of two fabrics or of one: nobody can tell.
+        severity: Severity = "error" if one.tunnels and other.tunnels else "warning"
+        for finding in (*_tunnels(one, other), *_router_ids(one, other)):
+            yield dataclasses.replace(finding, severity=severity)
+    members = [member for member in fleet if member.takes_part]
+    for wanted in ranges(members):
+        for member in members:
             yield from _range(wanted, member)
 
 
@@ -68,7 +75,8 @@ def _ends(member: Member) -> Iterator[tuple[Mapping[str, Any], Network]]:
             yield underlay, net
 
 
-def _ranges(fleet: Sequence[Member]) -> list[Network]:
+def ranges(fleet: Sequence[Member]) -> list[Network]:
+    """What the migration network of the fleet has."""
     texts = [member.option(name) for name in ("range", "second_range") for member in fleet]
     return list(dict.fromkeys(networks(filter(None, texts))))
 
@@ -76,8 +84,12 @@ def _ranges(fleet: Sequence[Member]) -> list[Network]:
 def _range(wanted: Network, member: Member) -> Iterator[Finding]:
     """Which networks of a cluster share addresses with the range, those within a reserved part excepted."""
     kept = list(networks(member.texts("reserved")))
-    for what, net, hint in _others(wanted, member):
-        if overlaps(wanted, net) and not any(_within(net, part) for part in kept):
+    hint = "Packets would go astray: choose another range, or reserve single addresses that others have."
+    found = [(each.what, each.network, hint) for each in named(member) if not _own(each, wanted, member)]
+    hint = "Choose another range; migration_network_avoid says what to keep off."
+    found += [("a network to avoid", network, hint) for network in networks(member.texts("avoid"))]
+    for what, net, hint in found:
+        if overlaps(wanted, net) and not any(within(net, part) for part in kept):
             yield Finding(
                 "range-overlaps-network",
                 "error",
@@ -89,26 +101,38 @@ def _range(wanted: Network, member: Member) -> Iterator[Finding]:
             )
 
 
-def _others(wanted: Network, member: Member) -> Iterator[tuple[str, Network, str]]:
-    hint = "Packets would go astray: choose another range, or reserve single addresses that others have."
-    own = _own_segments(member)
+class Named(NamedTuple):
+    """A network that a cluster, or the inventory for it, names."""
+
+    kind: str
+    what: str
+    network: Network
+    object: str = ""
+
+
+def named(member: Member) -> Iterator[Named]:
+    """Every network of a cluster."""
     for net in member.info.get("networks") or []:
-        network = ipaddress.ip_network(net["cidr"])
-        # Of attachments that share the range the bounds decide; migration_nad judges them on their cluster.
-        shared = net["kind"] in ("nad", "pool") and network == wanted
-        if not shared and not (net["kind"] == "l2vni" and net["object"] in own):
-            yield net["what"], network, hint
-    for network in networks(member.texts("avoid")):
-        yield "a network to avoid", network, "Choose another range; migration_network_avoid says what to keep off."
+        yield Named(net["kind"], net["what"], ipaddress.ip_network(net["cidr"]), net["object"])
     for underlay in () if member.router.get("underlays") else member.underlays:
         for network in networks([*(underlay.get("vtep_cidrs") or []), *filter(None, [underlay.get("router_id_cidr")])]):
-            yield "a range of the Underlay, as the inventory says,", network, hint
+            yield Named("vtep", "a range of the Underlay, as the inventory says,", network)
 
 
-def _own_segments(member: Member) -> set[str]:
-    """The L2VNI of the migration network itself, whose gateway may well be in the range."""
-    return {item["name"] for item in member.vnis if item["kind"] == "L2VNI" and item["vni"] == member.number("vni")}
+def _own(net: Named, wanted: Network, member: Member) -> bool:
+    """Whether it is the migration network itself, or judged elsewhere."""
+    if net.kind == "l2vni":
+        return net.object in _segments(member)
+    # Of attachments that share the range the bounds decide; migration_nad judges them on their cluster.
+    return net.kind in ("nad", "pool") and net.network == wanted
 
 
-def _within(inner: Network, outer: Network) -> bool:
+def _segments(member: Member) -> set[str]:
+    """The L2VNI of the migration network itself, whose gateway may well be in the range, and those of the VMs."""
+    numbers = {member.number("vni"), *(app.vni for app in member.apps)}
+    return {item["name"] for item in member.vnis if item["kind"] == "L2VNI" and item["vni"] in numbers}
+
+
+def within(inner: Network, outer: Network) -> bool:
+    """Whether a network is part of another."""
     return overlaps(inner, outer) and inner.prefixlen >= outer.prefixlen

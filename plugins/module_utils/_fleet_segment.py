@@ -13,11 +13,18 @@ from ._checks import Finding, Severity
 from ._fleet_member import Member, networks, who_has
 
 _PORT = 4789
+_REMEDY = {
+    True: "set migration_network_vxlan_port to the same on all clusters.",
+    False: f"change the L2VNI, {_PORT} is the standard.",
+}
 
 
 def check(fleet: Sequence[Member]) -> Iterator[Finding]:
-    """In which the overlays of the clusters do not meet."""
-    overlay = [member for member in fleet if member.overlay]
+    """In which the overlays of the clusters do not meet.
+
+    :param fleet: those included that are not on the migration network.
+    """
+    overlay = [member for member in fleet if member.takes_part and member.overlay]
     numbers = {member.name: str(member.number("vni") or "nothing") for member in overlay}
     if len(set(numbers.values())) > 1:
         yield Finding(
@@ -29,35 +36,55 @@ def check(fleet: Sequence[Member]) -> Iterator[Finding]:
             who_has(numbers),
             "Clusters with different numbers are on different segments: set it once for the whole fleet.",
         )
-    ports = {member.name: str(_port(member)) for member in overlay}
-    if len(set(ports.values())) > 1:
-        yield Finding(
-            "vxlan-port-differs",
-            "error",
-            "",
-            "fleet",
-            "one UDP port of VXLAN for the fleet",
-            who_has(ports),
-            f"Tunnels to another port are not heard: change the L2VNI, {_PORT} is the standard.",
-        )
-    yield from _families(overlay)
-    for one, other in itertools.permutations(overlay, 2):
+    yield from _ports(fleet, overlay)
+    tunnels = [member for member in fleet if member.tunnels]
+    yield from _families(tunnels)
+    for member in tunnels:
+        yield from _underlay(member)
+    for one, other in itertools.permutations(tunnels, 2):
         yield from _route_targets(one, other)
 
 
-def _port(member: Member) -> int:
-    """The port of the segment as the cluster has it, or else as the inventory wants it."""
-    mine = [item for item in member.vnis if item["kind"] == "L2VNI" and item["vni"] == member.number("vni")]
-    return int(mine[0]["vxlan_port"]) if mine else member.number("vxlan_port") or _PORT
+def _ports(fleet: Sequence[Member], overlay: Sequence[Member]) -> Iterator[Finding]:
+    asked = {member.name: member.number("vxlan_port") or 0 for member in overlay}
+    segments = {"fleet": {member.name: asked[member.name] or _port(member, member.number("vni")) for member in overlay}}
+    for member, app in [(each, app) for each in fleet for app in each.apps if app.vni]:
+        segments.setdefault(f"network {app.name}", {})[member.name] = _port(member, app.vni)
+    for where, ports in segments.items():
+        if len(set(ports.values())) > 1:
+            yield Finding(
+                "vxlan-port-differs",
+                "error",
+                "",
+                where,
+                "one UDP port of VXLAN for the fleet",
+                who_has({name: str(port) for name, port in ports.items()}),
+                f"Tunnels to another port are not heard: {_REMEDY[where == 'fleet']}",
+            )
 
 
-def _families(overlay: Sequence[Member]) -> Iterator[Finding]:
+def _port(member: Member, number: int | None) -> int:
+    """The port of a segment as the cluster has it, or else as it is made."""
+    mine = [item for item in member.vnis if item["kind"] == "L2VNI" and item["vni"] == number]
+    return int(mine[0]["vxlan_port"]) if mine else _PORT
+
+
+def _underlay(member: Member) -> Iterator[Finding]:
+    hidden = any(kind.startswith("underlays.") for kind in member.closed)
+    if member.router.get("shape") and not member.underlays and not hidden:
+        hint = (
+            "Without one OpenPERouter provisions nothing, and the bridges of the nodes lead nowhere: create it first."
+        )
+        yield Finding("underlay-missing", "error", member.name, "Underlay", "an Underlay of OpenPERouter", "none", hint)
+
+
+def _families(tunnels: Sequence[Member]) -> Iterator[Finding]:
     """Tunnels need an address family that both ends have."""
     ends = {
         member.name: {
             net.version for underlay in member.underlays for net in networks(underlay.get("vtep_cidrs") or [])
         }
-        for member in overlay
+        for member in tunnels
     }
     known = {name: versions for name, versions in ends.items() if versions}
     for (one, mine), (other, theirs) in itertools.combinations(known.items(), 2):
@@ -112,5 +139,6 @@ def _listened(item: Mapping[str, Any]) -> str:
 
 
 def _severity(member: Member, item: Mapping[str, Any]) -> Severity:
-    """An error where the migration network itself is routed so; other domains may be apart on purpose."""
-    return "error" if item["vrf"] and item["vrf"] == member.option("vrf") else "warning"
+    """An error where a network of the fleet is routed so; other domains may be apart on purpose."""
+    own = {member.option("vrf"), *(app.vrf for app in member.apps)}
+    return "error" if item["vrf"] and item["vrf"] in own else "warning"

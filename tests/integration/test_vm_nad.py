@@ -109,4 +109,4 @@ def test_a_fleet_gets_them_with_its_migration_network_and_loses_them_with_it(fle
 def test_numbers_that_are_given_twice_are_refused_before_the_first_write(fleet: TestBed) -> None:
     twice: dict[str, Any] = {"vm_network_networks": [LAYER2, {"name": "second", "vni": 110, "namespaces": ["default"]}]}
     refused = playbook(fleet, "site", migration_network_l3vni_vni=665, **twice).refused()
-    assert "numbers of its own" in refused.output
+    assert "[vni-taken-twice] VNI 110" in refused.output

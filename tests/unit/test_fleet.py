@@ -12,72 +12,7 @@ import yaml
 from ansible_collections.livemigration.kubevirt.plugins.filter.fleet_findings import FilterModule
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _fleet
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._fleet_member import Member
-
-NAMES = ("munich", "zurich", "vienna")
-FLEET: dict[str, Any] = {
-    "range": "10.77.0.0/22",
-    "max_clusters": 8,
-    "vni": 666,
-    "mtu": 1400,
-    "gateway": "10.77.0.1",
-    "reserved": ["10.77.0.8/29"],
-}
-
-
-def segment(number: int = 666, port: int = 4789) -> dict[str, Any]:
-    return {
-        "kind": "L2VNI",
-        "name": "openperouter-system/migration",
-        "vni": number,
-        "vxlan_port": port,
-        "vrf": None,
-        "bridge": f"br-hs-{number}",
-        "gateways": [],
-        "import_rts": [],
-        "export_rts": [],
-    }
-
-
-def routed(**targets: list[str]) -> dict[str, Any]:
-    name = {"kind": "L3VNI", "name": "openperouter-system/rouge", "vni": 700, "vrf": "rouge", "bridge": None}
-    return segment() | name | {"import_rts": [], "export_rts": []} | targets
-
-
-def underlay(number: int, **changed: Any) -> dict[str, Any]:
-    found = {"vtep_cidrs": [f"100.65.{number}.0/24"], "router_id_cidr": f"10.0.{number}.0/24"}
-    return {"name": "openperouter-system/underlay", "asn": 64512 + number} | found | changed
-
-
-def net(kind: str, cidr: str, name: str = "it") -> dict[str, str]:
-    return {"kind": kind, "what": f"the {kind} network {name}", "cidr": cidr, "object": name, "bridge": ""}
-
-
-def member(index: int, *nets: dict[str, str], **options: Any) -> Member:
-    """A sound cluster of a sound fleet, but for what a test changes."""
-    vnis, ends = options.pop("vnis", [segment()]), options.pop("underlays", [underlay(index)])
-    facts = {
-        "uid": options.pop("uid", f"uid-{index}"),
-        "openperouter": {"vnis": vnis, "underlays": ends},
-        "networks": [net("pod", "10.244.0.0/16"), net("service", "10.96.0.0/12"), *nets],
-        "unreadable": options.pop("unreadable", []),
-    }
-    info = options.pop("info", facts)
-    variables = {f"migration_network_{key}": value for key, value in (FLEET | {"slot": index} | options).items()}
-    return Member(NAMES[index], variables, info)
-
-
-def fleet(*changed: Member) -> list[Member]:
-    own = {each.name: each for each in changed}
-    return [own.get(NAMES[index]) or member(index) for index in range(3)]
-
-
-def ids(*changed: Member) -> list[str]:
-    return [finding.id for finding in _fleet.findings(fleet(*changed))]
-
-
-def only(*changed: Member) -> Any:
-    (finding,) = _fleet.findings(fleet(*changed))
-    return finding
+from unit.fleet_members import NAMES, fleet, ids, member, net, only, routed, segment, underlay
 
 
 def test_a_sound_fleet_has_nothing_to_say() -> None:
@@ -118,10 +53,23 @@ def test_only_overlays_have_a_vni() -> None:
     assert ids(member(1, type="vlan", vni=0, vnis=[], underlays=[])) == []
 
 
-def test_the_port_that_a_cluster_has_counts_before_the_one_it_is_to_have() -> None:
+def test_the_port_is_the_one_that_is_asked_for_or_the_one_that_is_there() -> None:
     assert only(member(1, vnis=[segment(port=4790)])).found == "4789 (munich, vienna); 4790 (zurich)"
-    assert ids(member(1, vnis=[], vxlan_port=4790)) == ["vxlan-port-differs"]
-    assert ids(member(1, vxlan_port=4790)) == []
+    for there in ([], [segment()]):
+        assert ids(member(1, vnis=there, vxlan_port=4790)) == ["vxlan-port-differs"]
+    assert ids(*(member(index, vnis=[segment(port=4790)]) for index in range(3))) == []
+    assert ids(*(member(index, vnis=[segment(port=4788 + index)], vxlan_port="4790") for index in range(3))) == []
+
+
+def test_a_cluster_with_tunnels_needs_an_underlay() -> None:
+    found = only(member(1, underlays=[]))
+    assert (found.id, found.severity, found.cluster) == ("underlay-missing", "error", "zurich")
+    told = member(1, underlays=[])
+    assert ids(member(1, underlays=[], unreadable=["underlays.network.openperouter.io"])) == ["networks-unreadable"]
+    assert ids(member(1, type="vlan", vnis=[], underlays=[])) == []
+    assert ids(member(1, info={})) == ["cluster-not-seen"]
+    # Where OpenPERouter itself is missing, the module that needs it says so.
+    assert ids(Member(told.name, told.variables, told.info | {"openperouter": {"shape": None}})) == []
 
 
 def test_slots_and_plans() -> None:
@@ -172,6 +120,19 @@ def test_tunnel_endpoints_and_router_ids_are_apart() -> None:
     clash = [member(index, underlays=[default[index]]) for index in range(3)]
     assert ids(*clash) == ["router-ids-overlap"] * 3
     assert "10.0.0.0/24 is OpenPERouter's default" in _fleet.findings(clash)[0].hint
+
+
+def test_tunnels_that_carry_nothing_of_the_fleet_are_left_alone() -> None:
+    alone = {"type": "vlan", "vnis": [], "underlays": [underlay(0)]}
+    found = _fleet.findings(fleet(member(1, **alone)))
+    assert [(each.id, each.severity) for each in found] == [
+        ("vtep-ranges-overlap", "warning"),
+        ("router-ids-overlap", "warning"),
+    ]
+    assert ids(*(member(index, **alone) for index in range(3))) == []
+    apps = [{"name": "layer2", "vni": 110, "namespaces": ["shop"]}]
+    used = member(1, **alone, apps=apps)
+    assert [each.severity for each in _fleet.findings(fleet(used))] == ["error", "error"]
 
 
 def test_both_are_found_at_once() -> None:
