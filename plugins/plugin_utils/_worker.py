@@ -54,11 +54,14 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
 
     def _in_worker(self, task_vars: dict[str, Any]) -> bool:
         """Whether the module would run on this machine, as this user, with this interpreter, waited for."""
-        if self._task.async_val or self._play_context.become:
+        if self._task.async_val or getattr(self._connection, "become", None) is not None:
             return False
         if getattr(self._connection, "transport", "") != "local":
             return False
-        interpreter = self._templar.template(task_vars.get("ansible_python_interpreter", "auto"))
+        # Connection and become are already those of the host that the task is delegated to.
+        delegated = (task_vars.get("ansible_delegated_vars") or {}).get(self._task.delegate_to)
+        there = task_vars if delegated is None else delegated
+        interpreter = self._templar.template(there.get("ansible_python_interpreter", "auto"))
         automatic = str(interpreter).startswith("auto")
         return automatic or os.path.realpath(str(interpreter)) == os.path.realpath(sys.executable)
 
