@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The demo: two clusters, their network prepared, a running VM moved there and back, and what that proves.
 
-KEEP=1 leaves the clusters up and prints what to try next.
+KEEP=1 leaves the clusters up, also after a failure, and prints what to try next. What took longer than its bar is
+called MISSED; the demo does not fail for it, since a busy machine is enough.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from our_time import OURS, added
+from our_time import OURS, Added, added
 
 ROOT = Path(__file__).resolve().parent.parent
 INVENTORY = ROOT / "inventory" / "demo"
 BED = "demo"
 VM = "default/vm-1"
 CLUSTERS = ("cluster-a", "cluster-b")
+START_BAR, ADDED_BAR = 20.0, 1.0
 
 
 class DemoFailed(Exception):
@@ -56,7 +58,9 @@ class Demo:
         """Move the VM and look on both clusters, independently of the collection, where it is."""
         before = guest(self.kubeconfigs, source)
         marks = marked()
+        started = time.monotonic()
         self.play("migrate", source=source, target=target, vms=VM)
+        seconds = time.monotonic() - started
         after = guest(self.kubeconfigs, target)
         left = remains(self.kubeconfigs, source, target)
         if (after["mac"], after["uuid"]) != (before["mac"], before["uuid"]) or not after["completed"]:
@@ -69,8 +73,21 @@ class Demo:
         self.proven.append(
             f"{VM} moved from {source} to {target}, same MAC {after['mac']}, same firmware UUID; source halted, empty"
         )
-        split = f"{time_of.kubevirt:.1f} s were KubeVirt's own, {time_of.ours:.2f} s the collection added (bar: 1 s)"
-        self.proven.append(f"  of the {time_of.total:.1f} s, {split}")
+        self.proven += timed(time_of, seconds)
+
+
+def timed(move: Added, seconds: float) -> list[str]:
+    """What a move, and the play that made it, say about our time; our_time.py says what is left out."""
+    ours = f"at least {move.ours:.2f} s were the collection's ({judged(move.ours, ADDED_BAR)})"
+    return [
+        f"  {move.total:.1f} s from our first write to the last: {ours}, the rest KubeVirt's own steps",
+        f"  the whole play took {seconds:.1f} s, Ansible's start, the checks before and the proof after included",
+    ]
+
+
+def judged(seconds: float, bar: float) -> str:
+    """Whether a time keeps its bar."""
+    return f"bar {bar:g} s: {'kept' if seconds <= bar else 'MISSED'}"
 
 
 def say(text: str) -> None:
@@ -162,40 +179,80 @@ def run(kubeconfigs: Path) -> list[str]:
     return demo.proven
 
 
-def keep(kubeconfigs: Path) -> None:
-    """What to try next."""
-    say("The clusters are still up. Try:")
-    print(f"  export DEMO_KUBECONFIGS={kubeconfigs}")
-    for name in CLUSTERS:
-        print(f"  kubectl --kubeconfig {kubeconfigs}/{name}.kubeconfig get vm,vmi,vmim -A")
+def dev() -> str:
+    """How a command is begun that needs the environment of the checkout."""
+    return f"{getattr(sys, '_base_executable', sys.executable)} scripts/dev.py"
+
+
+def next_commands(kubeconfigs: Path) -> list[str]:
+    """What to try next, in a shell of its own in the checkout."""
     migrate = "ansible-playbook -i inventory/demo livemigration.kubevirt.migrate"
-    print(f"  make shell    # then: {migrate} -e source=cluster-a -e target=cluster-b -e vms={VM}")
-    print(f"  python -m testbed fault list --name {BED}    # what can go wrong, and how to make it")
-    print(f"  python -m testbed down --name {BED}")
+    looks = [
+        f"{dev()} python -m testbed snapshot {name} virtualmachines virtualmachineinstances --name {BED}"
+        for name in CLUSTERS
+    ]
+    return [
+        f"cd {ROOT}",
+        # Set for one command it would not be there for the next.
+        *(
+            f"export {name}={os.environ[name]}"
+            for name in ("LIVEMIGRATION_CACHE", "TESTBED_STATE")
+            if name in os.environ
+        ),
+        f"export DEMO_KUBECONFIGS={kubeconfigs}",
+        f"{dev()} {migrate} -e source=cluster-a -e target=cluster-b -e vms={VM}",
+        *looks,
+        f"{dev()} python -m testbed fault list --name {BED}    # what can go wrong, and how to make it",
+        f"{dev()} python -m testbed down --name {BED}",
+    ]
+
+
+def end(kept: bool) -> None:
+    """Stop the clusters, or say that they are up and what to try next."""
+    if not kept:
+        testbed("down", "--name", BED)
+        return
+    found = subprocess.run(
+        [sys.executable, "-m", "testbed", "status", "--name", BED, "--json"],
+        check=False,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    if found.returncode:
+        return  # it has said that nothing runs
+    kubeconfigs = Path(json.loads(found.stdout)["directory"])
+    say("The clusters are still up. Try:")
+    for command in next_commands(kubeconfigs):
+        print(f"  {command}")
+    print(f"or kubectl with {' or '.join(str(kubeconfigs / f'{name}.kubeconfig') for name in CLUSTERS)}")
+
+
+def start() -> tuple[Path, float]:
+    """Start the clusters; returns where their kubeconfigs are, and the seconds it took without the build."""
+    testbed("build")
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "testbed", "up", "--name", BED, "--vm"], check=True)
+    up = time.monotonic() - started
+    return Path(json.loads(testbed("status", "--name", BED, "--json"))["directory"]), up
 
 
 def main() -> int:
     """Run the demo; the clusters are stopped in any case unless they are to be kept."""
     started = time.monotonic()
     say("Starting two clusters (the first time this builds the control planes, which takes some minutes)")
-    subprocess.run([sys.executable, "-m", "testbed", "up", "--name", BED, "--vm"], check=True)
-    up = time.monotonic() - started
-    kubeconfigs = Path(json.loads(testbed("status", "--name", BED, "--json"))["directory"])
-    kept = os.environ.get("KEEP") == "1"
     try:
+        kubeconfigs, up = start()
         proven = run(kubeconfigs)
-    except DemoFailed as error:
+    except (DemoFailed, subprocess.CalledProcessError) as error:
         say(f"The demo failed: {error}")
         return 1
+    else:
+        say(f"Proven in {time.monotonic() - started:.0f} s; clusters up in {up:.1f} s ({judged(up, START_BAR)}):")
+        for line in proven:
+            print(f"  {line}")
+        return 0
     finally:
-        if not kept:
-            testbed("down", "--name", BED)
-    say(f"Proven in {time.monotonic() - started:.0f} s (clusters up after {up:.0f} s):")
-    for line in proven:
-        print(f"  {line}")
-    if kept:
-        keep(kubeconfigs)
-    return 0
+        end(os.environ.get("KEEP") == "1")
 
 
 if __name__ == "__main__":

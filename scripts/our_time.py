@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How much of a move's time is ours, by the clock of the API servers and independently of the collection.
 
-KubeVirt's own steps are its writes to the VM, its VMI, its migrations and its launcher pods. Each write of ours can
-come no earlier than the write of KubeVirt, or of ours, that made it possible, so the time since the latest one before
-it is what we added: reacting, deciding, sending, and starting Ansible's next task.
+KubeVirt's own steps are its writes to the VM, its VMI, its migrations and its launcher pods. A write of ours can come
+no earlier than the write that made it possible, of KubeVirt or of ours. Which one that was nobody records, so the
+time since the latest write before it is counted: reacting, deciding, sending, and starting Ansible's next task.
+
+This is a lower bound. A write of KubeVirt's that we did not wait for begins the count anew although we were late
+already. What comes before our first write and after our last is not in it at all: Ansible's start, the checks of both
+clusters and of their trust, copying what the VM needs, and the last proof.
 """
 
 from __future__ import annotations
@@ -19,14 +23,14 @@ _KINDS = "virtualmachines|virtualmachineinstances|virtualmachineinstancemigratio
 
 
 class Added(NamedTuple):
-    """Seconds from the first write of a move to its last, and how many of them were ours."""
+    """Seconds from our first write of a move to our last, and how many of them at least were ours."""
 
     total: float
     ours: float
 
     @property
     def kubevirt(self) -> float:
-        """The seconds that KubeVirt's own steps took."""
+        """The seconds that KubeVirt's own steps took at most."""
         return self.total - self.ours
 
 

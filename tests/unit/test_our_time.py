@@ -40,6 +40,14 @@ def test_writes_about_other_things_do_not_count() -> None:
     assert OUR_TIME["added"]([*writes, launcher], "default", "vm-1").ours == 0.5
 
 
+def test_it_is_a_lower_bound() -> None:
+    """A write of KubeVirt's that nobody waited for hides that we were late; nobody records what we waited for."""
+    late = [write(1.0, "admin"), write(2.0, "virt-controller", VMI), write(4.0, "admin")]
+    unrelated = write(3.9, "virt-handler", VMI)
+    assert OUR_TIME["added"](late, "default", "vm-1").ours == 2.0
+    assert OUR_TIME["added"]([*late, unrelated], "default", "vm-1").ours == pytest.approx(0.1)
+
+
 def test_a_move_without_a_write_of_ours_is_none() -> None:
     with pytest.raises(ValueError, match="no write of admin"):
         OUR_TIME["added"]([write(1.0, "kubelet")], "default", "vm-1")
