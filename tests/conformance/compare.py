@@ -9,7 +9,7 @@ Two comparisons, both free of names, times and random ids:
 * the *shape* of whole objects: the set of their key paths (`shape`, `shape_differences`).
 
 A row is one line of a recording: `t`, `site`, `event`, `kind`, `name` and what the object showed then.
-`recorder.py` turns live watch events into the same rows.
+`recorder.py` turns live watch events into the same rows, with the `version` that the API server gave the object.
 """
 
 from __future__ import annotations

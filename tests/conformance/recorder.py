@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -48,6 +49,7 @@ class Recorder:
     ) -> None:
         self.rows: list[Row] = []
         self.objects: dict[tuple[str, str, str], Object] = {}  # newest version by site, kind, name
+        self._told: dict[tuple[str, str, str], int] = {}  # newest version told of every object that there is
         self._begun = time.monotonic()
         self._changed = threading.Condition()
         self._open: list[urllib3.BaseHTTPResponse] = []
@@ -89,6 +91,22 @@ class Recorder:
             while self._changed.wait(seconds):
                 assert time.monotonic() < deadline, f"no {seconds} s without a change within {within} s"
 
+    def catch_up(self, within: float = 60.0) -> None:
+        """Block until the watches have told all that the API servers hold now: what was read may be ahead of them."""
+        deadline = time.monotonic() + within
+        for site, kind, path in self._jobs:
+            items = json.loads(self._get(site, path, watch=False).data)["items"]
+            there = {item["metadata"]["name"]: int(item["metadata"]["resourceVersion"]) for item in items}
+            with self._changed:
+                while late := self._late(site, kind, there):
+                    assert time.monotonic() < deadline, f"{kind} at {site}: not told of {late} within {within} s"
+                    self._changed.wait(0.1)  # objects that are not wanted wake nobody
+
+    def _late(self, site: str, kind: str, there: dict[str, int]) -> list[str]:
+        told = {name: version for (where, what, name), version in self._told.items() if (where, what) == (site, kind)}
+        # One that is no longer there is late until its end was told.
+        return [name for name in there.keys() | told.keys() if told.get(name, 0) < there.get(name, math.inf)]
+
     def _list(self, site: str, kind: str, path: str) -> str:
         answer = json.loads(self._get(site, path, watch=False).data)
         for item in answer["items"]:
@@ -126,9 +144,14 @@ class Recorder:
         return answer
 
     def _note(self, site: str, event: str, obj: Object) -> None:
+        key = (site, obj["kind"], obj["metadata"]["name"])
         with self._changed:
+            self._told.pop(key, None)
+            if event != "DELETED":
+                self._told[key] = int(obj["metadata"]["resourceVersion"])
             line = row(time.monotonic() - self._begun, site, event, obj)
+            line["version"] = int(obj["metadata"]["resourceVersion"])
             if self._wanted(line):
                 self.rows.append(line)
-                self.objects[site, obj["kind"], obj["metadata"]["name"]] = obj
+                self.objects[key] = obj
                 self._changed.notify_all()

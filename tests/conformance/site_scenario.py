@@ -7,7 +7,8 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
@@ -25,6 +26,8 @@ GATE = "DecentralizedLiveMigration"
 _SLICES = {"a": ("192.170.10.2", "192.170.10.127"), "b": ("192.170.10.128", "192.170.10.254")}
 _SECONDS = 90.0
 _REST = 1.5
+# What took longer in the recordings than anything a loaded machine does to the test bed.
+_LEASE, _STRATEGY = "sync-lease-held", "strategy-stuck"
 
 Object = dict[str, Any]
 
@@ -33,6 +36,8 @@ class Sites:
     """Sites a and b of the recordings."""
 
     def __init__(self, bed: TestBed) -> None:
+        self._bed = bed
+        self._names = dict(zip("ab", bed.clusters, strict=True))
         self.clients: dict[str, Client] = {
             site: cluster.client for site, cluster in zip("ab", bed.clusters.values(), strict=True)
         }
@@ -48,6 +53,16 @@ class Sites:
         self._define_network(site)
         self.configure(site, {"developerConfiguration": {"featureGates": [GATE], "useEmulation": True}})
         self.settle(site)
+
+    @contextmanager
+    def held(self, fault: str, site: str) -> Iterator[None]:
+        """Something takes its time at a site, until what must come before it has come."""
+        with self._bed.fault(fault, self._names[site]):
+            yield
+
+    def await_vacancy(self, site: str) -> None:
+        """Wait until all is rolled out and nobody leads: the Lease of the leader that is gone has not run out yet."""
+        self.settle(site, addresses=False)
 
     def configure(self, site: str, configuration: Object) -> None:
         patch = {"spec": {"configuration": configuration}}
@@ -67,6 +82,14 @@ class Sites:
             return observed and bool(status.get("synchronizationAddresses")) == addresses
 
         return _until(lambda: self.get(site, "kubevirts", "kubevirt"), done, f"KubeVirt of {site} settled")
+
+    def await_update(self, site: str) -> None:
+        """Wait until virt-operator says that it replaces what is there, and is held up in it."""
+
+        def said(kubevirt: Object) -> bool:
+            return any(each.get("reason") == "UpdateInProgress" for each in kubevirt["status"]["conditions"])
+
+        _until(lambda: self.get(site, "kubevirts", "kubevirt"), said, f"an update under way at {site}")
 
     def await_bundle(self, site: str, *order: str) -> None:
         """Wait until the bundle begins with the current CAs of these sites, in this order."""
@@ -115,16 +138,24 @@ class Sites:
 def prepare(sites: Sites, tape: Recorder) -> None:
     """site-preparation, first part: network on both with an exchange of trust in its midst, trust again."""
     before = {site: sites.authority(site) for site in "ba"}
-    sites.configure("b", {"migrations": {"network": NETWORK}})
-    # In the recording b was done with its CA first; here both take equally long.
-    deadline = time.time() + 1
-    while time.time() < deadline:
-        time.sleep(0.05)
-    sites.configure("a", {"migrations": {"network": NETWORK}})
-    sites.offer("a", "b")
-    sites.offer("b", "a")
+    with sites.held(_LEASE, "a"), sites.held(_LEASE, "b"):
+        # Both inboxes were written before the first of the two sites got to merging.
+        with sites.held(_STRATEGY, "a"):
+            with sites.held(_STRATEGY, "b"):
+                sites.configure("b", {"migrations": {"network": NETWORK}})
+                sites.configure("a", {"migrations": {"network": NETWORK}})
+                for site in "ba":
+                    sites.await_update(site)
+                sites.offer("a", "b")
+                sites.offer("b", "a")
+                sites.next_second("b")
+            # b was done with its CA first.
+            sites.await_renewal("b", before["b"])
+            sites.next_second("b")
+        sites.await_renewal("a", before["a"])
+        for site in "ba":
+            sites.await_vacancy(site)
     for site in "ba":
-        sites.await_renewal(site, before[site])
         sites.settle(site)
     # What is written into the inbox while virt-operator is at work may be lost; the recorded writes were not.
     tape.quiet(_REST)
@@ -149,8 +180,10 @@ def tune(sites: Sites, tape: Recorder) -> None:
 def take_down(sites: Sites) -> None:
     """network-unset-and-gate-off: the network removed from a's CR, then the gate."""
     current = sites.authority("a")
-    sites.configure("a", {"migrations": {"network": None}})
-    sites.await_renewal("a", current)
+    with sites.held(_LEASE, "a"):
+        sites.configure("a", {"migrations": {"network": None}})
+        sites.await_renewal("a", current)
+        sites.await_vacancy("a")
     sites.settle("a")
     current = sites.authority("a")
     sites.configure("a", {"developerConfiguration": {"featureGates": []}})

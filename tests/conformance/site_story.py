@@ -19,7 +19,6 @@ from conformance.rows import network_status
 MIGRATION_RANGE = ip_network("192.170.10.0/24")
 WORKLOADS = ("virt-handler", "virt-synchronization-controller")
 CONFIG_MAPS = ("kubevirt-ca", "kubevirt-external-ca")
-_WATCH_SKEW = 1.0
 KINDS = ("KubeVirt", "DaemonSet", "Deployment", "Pod", "ConfigMap", "Secret", "Lease")
 
 
@@ -142,7 +141,7 @@ class _Story:
 def _without_orphans(rows: list[Row]) -> list[Row]:
     """The end of pods whose Deployment is deleted is left out: the recordings had no garbage collector."""
     deleted = {
-        (row["site"], row["name"]): row["t"]
+        (row["site"], row["name"]): _moment(row)
         for row in rows
         if row["kind"] == "Deployment" and row["event"] == "DELETED"
     }
@@ -150,11 +149,14 @@ def _without_orphans(rows: list[Row]) -> list[Row]:
     def ends_with_its_owner(row: Row) -> bool:
         if row["kind"] != "Pod" or not (row.get("deleting") or row["event"] == "DELETED"):
             return False
-        # Watches of two kinds keep no order between them.
-        since = deleted.get((row["site"], _component(row["name"]) or ""), float("inf")) - _WATCH_SKEW
-        return bool(row["t"] >= since)
+        return _moment(row) > deleted.get((row["site"], _component(row["name"]) or ""), float("inf"))
 
     return [row for row in rows if not ends_with_its_owner(row)]
+
+
+def _moment(row: Row) -> float:
+    """Watches of two kinds keep no order between them, so it is the API server's; the recordings have only a clock."""
+    return float(row["version"] if "version" in row else row["t"])
 
 
 def _component(pod: str) -> str | None:

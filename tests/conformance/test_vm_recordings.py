@@ -14,7 +14,7 @@ import pytest
 
 from conformance.compare import RECORDINGS, Row, differences, shape_differences
 from conformance.pair import Pair
-from conformance.vm_aspects import PASSING, merged, tell
+from conformance.vm_aspects import PASSING, Known, known_states, merged, tell
 from conformance.vm_order import Order, learned, orders, violations
 from conformance.vm_scenarios import Play, play
 from conformance.vm_stories import STORIES, Story, no_instance
@@ -41,10 +41,15 @@ def test_the_story_is_the_recorded_one(pair: Pair, story: Story) -> None:
     found = []
     recorded, ours = tell(story.recorded(), story.kept), tell(seen, story.kept)
     for aspect, stories in ours.items():
-        wanted = merged(recorded[aspect], stories, aspect)
+        wanted = merged(recorded[aspect], stories, aspect, _known())
         found += [f"{aspect} of {one}" for one in differences(wanted, stories)]
     found += violations(_rules(), seen, story.kept)
     assert not found, "\n".join(found)
+
+
+@cache
+def _known() -> Known:
+    return known_states(tell(story.recorded(), story.kept) for story in STORIES)
 
 
 @cache

@@ -14,7 +14,11 @@ from typing import Any
 
 from conformance.compare import Aliases, Chooser, Row, State, Stories, Who, stories
 
+Known = Mapping[tuple[str, str], list[State]]
+
 ABSENT = "absent"
+MISSED = 2
+"""How many states of one story may be missed: as many as a recording did."""
 _FINAL = ("Succeeded", "Failed")
 
 # Appear when one message overtakes the cache of its receiver, when a connection is closed under a message, or
@@ -92,18 +96,29 @@ def aspects() -> dict[str, dict[str, Chooser]]:
     return found
 
 
-def merged(recorded: Stories, seen: Stories, aspect: str) -> Stories:
-    """The recorded stories, without states that were overtaken on the test bed (or there, and not in the recording).
+def merged(recorded: Stories, seen: Stories, aspect: str, known: Known) -> Stories:
+    """The recorded stories as they may be told on a test bed: some states are looked at late, there or here.
 
     What one object shows of another is looked at when its controller comes to it: a VM of its instance, a VMI of
     its peer's state, which comes in messages that carry all there is by then. A state that is followed closely by
-    the next can be missed, in the recordings as well (wrong-address has a VM that missed two). What is seen must
-    still be told in the same order, with the same beginning and end, and nothing else.
+    the next can be missed, in the recordings as well (wrong-address has a VM that missed two). So a story may lack
+    a few states of the recording, or have a few that this recording missed and another one tells of the same
+    aspect. Beginning, end and order are the recording's, and a state that no recording has is never excused.
     """
-    return {who: _overtaken(story, seen.get(who, []), who, aspect) for who, story in recorded.items()}
+    return {who: _overtaken(story, seen.get(who, []), who, aspect, known) for who, story in recorded.items()}
 
 
-def _overtaken(recorded: list[State], seen: list[State], who: Who, aspect: str) -> list[State]:
+def known_states(told: Iterable[Mapping[str, Stories]]) -> Known:
+    """Every state that some recording tells, by kind and aspect."""
+    found: dict[tuple[str, str], list[State]] = {}
+    for recording in told:
+        for aspect, all_ in recording.items():
+            for who, story in all_.items():
+                found.setdefault((who.kind, aspect), []).extend(story)
+    return found
+
+
+def _overtaken(recorded: list[State], seen: list[State], who: Who, aspect: str, known: Known) -> list[State]:
     of_another = who.kind == "VirtualMachine" and (
         aspect.startswith("condition") or aspect in ("printable status", "ready")
     )
@@ -113,12 +128,22 @@ def _overtaken(recorded: list[State], seen: list[State], who: Who, aspect: str) 
     if recorded[0] != seen[0] or recorded[-1] != seen[-1]:
         return recorded
     shorter, longer = sorted((recorded, seen), key=len)
-    return seen if _in_order(shorter, longer) else recorded
+    between = _between(shorter, longer)
+    if between is None or len(between) > MISSED:
+        return recorded
+    excused = longer is recorded or all(state in known[who.kind, aspect] for state in between)
+    return seen if excused else recorded
 
 
-def _in_order(shorter: list[State], longer: list[State]) -> bool:
-    rest = iter(longer)
-    return all(any(state == other for other in rest) for state in shorter)
+def _between(shorter: list[State], longer: list[State]) -> list[State] | None:
+    """The states that the longer story has beside those of the shorter; ``None`` when that is not how they differ."""
+    rest, between = list(shorter), []
+    for state in longer:
+        if rest and state == rest[0]:
+            del rest[0]
+        else:
+            between.append(state)
+    return None if rest else between
 
 
 def tell(rows: Iterable[Row], kept: Callable[[Who, str, State], bool]) -> dict[str, Stories]:

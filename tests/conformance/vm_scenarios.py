@@ -102,6 +102,7 @@ class Play:
         while told != len(self.tape.rows):
             told = len(self.tape.rows)
             time.sleep(quiet)
+            self.tape.catch_up()
 
     def act(self) -> None:
         """Only rows from here on count for `until`."""

@@ -28,6 +28,7 @@ _HEALTH_PORT = "8443"
 _KEY = "leader"
 
 RESTART = register("sync-restart", "the leading virt-synchronization-controller restarts once, losing its connections")
+LEASE = register("sync-lease-held", "the Lease of a virt-synchronization-controller that is gone does not run out")
 
 
 class SynchronizationLeader(Controller):
@@ -56,7 +57,7 @@ class SynchronizationLeader(Controller):
 
     async def start(self) -> None:
         await self._controller.run()
-        self.site.faults.subscribe(lambda name: self.enqueue(_KEY) if name == RESTART else None)
+        self.site.faults.subscribe(lambda name: self.enqueue(_KEY) if name in (RESTART, LEASE) else None)
         self.enqueue(_KEY)
 
     async def reconcile(self, key: str) -> float | None:
@@ -85,7 +86,7 @@ class SynchronizationLeader(Controller):
         now = asyncio.get_running_loop().time()
         if self._lost is None and lease is not None:
             self._lost = now
-        if not pods:
+        if not pods or (lease is not None and self.site.faults.get(LEASE) is not None):
             return None
         left = 0.0 if self._lost is None else self._lost + self.site.settings.lease_seconds - now
         if left > 0:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..controller import Controller, itself, split_key
+from ..faults import register
 from ..resources import Object
 from ..site import Site
 from . import kubevirt_conditions as conditions
@@ -29,6 +31,8 @@ FINALIZER = "kubevirt.io/foregroundDeleteKubeVirt"
 _ALWAYS_THERE = ("certificateRotateStrategy", "configuration", "customizeComponents", "workloadUpdateStrategy")
 # How often certificates are looked at without any other reason.
 _IDLE_SECONDS = 60.0
+
+STRATEGY = register("strategy-stuck", "the job that makes virt-operator's install strategy does not end")
 
 
 class VirtOperator(Controller):
@@ -60,7 +64,7 @@ class VirtOperator(Controller):
         }
 
     async def start(self) -> None:
-        self.site.faults.subscribe(lambda name: self.enqueue(self._key) if name == RENEWAL else None)
+        self.site.faults.subscribe(lambda name: self.enqueue(self._key) if name in (RENEWAL, STRATEGY) else None)
 
     def unready(self) -> str | None:
         if not self.site.settings.kubevirt:
@@ -89,7 +93,7 @@ class VirtOperator(Controller):
         if left > 0:
             self._tell_progress(status, wanted)
             await self._write(kubevirt, status)
-            return left
+            return min(left, _IDLE_SECONDS)
         stripped = await self._trust.reconcile(kubevirt, wanted)
         rolled_out = await self._applier.reconcile(kubevirt, wanted, status)
         if rolled_out and not stripped:
@@ -104,8 +108,10 @@ class VirtOperator(Controller):
         now = asyncio.get_running_loop().time()
         # The first one counts as made: nobody waits for a fresh installation to learn anything from it.
         self._strategies.setdefault(status.get("observedDeploymentID", wanted.id), now)
-        due = self._strategies.setdefault(wanted.id, now + self.site.settings.strategy_seconds)
-        return due - now
+        if self._strategies.get(wanted.id, math.inf) == math.inf:
+            stuck = self.site.faults.get(STRATEGY) is not None
+            self._strategies[wanted.id] = math.inf if stuck else now + self.site.settings.strategy_seconds
+        return self._strategies[wanted.id] - now
 
     def _tell_progress(self, status: Object, wanted: Target) -> None:
         now = self.site.now()
