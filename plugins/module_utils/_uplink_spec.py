@@ -19,7 +19,7 @@ SPEC = cluster_options().merge(
     ArgumentSpec(
         {
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "pruned", "absent"], "default": "present"},
             "interface": {"type": "str"},
             "vlan": {"type": "int"},
             "bridge": {"type": "str"},
@@ -27,12 +27,15 @@ SPEC = cluster_options().merge(
             "mtu": {"type": "int"},
             "node_selector": {"type": "dict"},
             "manage": {"type": "bool", "default": True},
+            "keep": {"type": "bool", "default": False},
+            "expect_gone": {"type": "list", "elements": "str"},
+            "wait_for_migrations": {"type": "int", "default": 0},
             "wait_timeout": {"type": "int", "default": 300},
         },
         mutually_exclusive=(("vlan", "trunk"),),
-        required_by={"trunk": ("bridge",)},
+        required_by={"interface": ("mtu",), "vlan": ("interface",), "trunk": ("bridge",)},
         required_if=(
-            ("state", "present", ("interface", "mtu")),
+            ("state", "present", ("mtu",)),
             ("state", "present", ("vlan", "bridge"), True),
         ),
     )
@@ -46,7 +49,7 @@ _POLICY = re.compile(r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 class Uplink:
     """What every node is to have.
 
-    :param interface: a card of the nodes, which is there already.
+    :param interface: a card of the nodes, which is there already; empty for any that the bridge has.
     :param vlan: the number of a VLAN's interface on it, 0 for none.
     :param bridge: a Linux bridge with that interface, or the card, as its port; empty for none.
     :param trunk: the VLANs that pass the bridge with their tags.
@@ -100,9 +103,12 @@ def from_params(params: Mapping[str, Any]) -> Uplink:
     if not _POLICY.fullmatch(params["name"]):
         wanted = "a name of at most 63 lowercase letters, digits and '-', beginning and ending with a letter or digit"
         raise BadInput(wanted, repr(params["name"]), hint="It names a Kubernetes object.", reason="name_invalid")
+    if params["manage"] and params["interface"] is None:
+        hint = "Name the card that leads to the network, or only look at a bridge with manage: false."
+        raise BadInput("interface for what is made", "none", hint=hint, reason="interface_missing")
     uplink = Uplink(
         params["name"],
-        params["interface"],
+        params["interface"] or "",
         params["mtu"],
         _tag(params["vlan"], "vlan") if params["vlan"] is not None else 0,
         params["bridge"] or "",

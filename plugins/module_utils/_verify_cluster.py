@@ -88,7 +88,7 @@ class Seen:
         ]
         found = drift.of_findings(told, covered)
         checked = drift.of_findings(self.part("harvester_migration_network").get("findings") or [], covered)
-        return [*planned, *refusals, *found, *checked, *self._routers()]
+        return [*planned, *refusals, *found, *checked, *self._routers(), *self._unseen()]
 
     def _routers(self) -> Iterator[Entry]:
         """Nodes on which OpenPERouter reports trouble. Where it reports nothing, that is said as unknown."""
@@ -97,6 +97,18 @@ class Seen:
                 hint = "Look at its RouterNodeConfigurationStatus and at the router pod."
                 where, wanted = f"Node {node['node']}", "OpenPERouter ready, with the migration network"
                 yield Entry(Finding("router-not-ready", "error", self.name, where, wanted, node["trouble"], hint))
+
+    def _unseen(self) -> Iterator[Entry]:
+        """Bridges and interfaces of the nodes that nobody has looked at: pods say nothing of where they lead."""
+        for each in self.results:
+            facts = each.get("node_uplink")
+            if isinstance(facts, Mapping) and facts.get("readiness") == "unchecked":
+                where = str(facts.get("bridge") or facts.get("interface") or facts["name"])
+                hint = (
+                    "Only nmstate tells of the nodes' interfaces; prove the way with -e migration_probe_enabled=true."
+                )
+                text = f"{where} on every node, leading out of it"
+                yield Entry(Finding("uplink-unchecked", "warning", self.name, "nodes", text, "unchecked", hint))
 
 
 def _single(results: Iterable[Any]) -> Iterator[Mapping[str, Any]]:

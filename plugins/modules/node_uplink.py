@@ -16,8 +16,13 @@ description:
     do is reported in its own words.
   - Before anything is written the nodes are looked at, as nmstate reports them. A card that is missing, has too small
     an MTU, or would cut its node off as a port of the bridge is refused by name.
+  - What pods are plugged into is never taken from under them. An interface, a VLAN of the trunk or an MTU that a
+    NetworkAttachmentDefinition uses is refused to go; with O(keep) it stays beside what is wanted, until
+    O(state=pruned) removes what nobody uses any more. What cannot stand side by side is refused while it is used, such
+    as another card under the same bridge, or the same card under two bridges.
+  - What is there is not changed while migrations run.
   - With O(manage=false) the nodes are only looked at.
-  - Where nmstate is not installed nothing can be done or looked at, which a warning says.
+  - Where nmstate is not installed, or may not be read, nothing can be done or looked at, which a warning says.
 extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.wait
@@ -35,13 +40,15 @@ options:
       - Whether the uplink is there.
       - V(absent) takes the interfaces from the nodes, then the policy away. It is refused while a
         NetworkAttachmentDefinition names one of them.
+      - V(pruned) takes from the nodes what the policy makes beyond what is wanted, unless a NetworkAttachmentDefinition
+        uses it. Without O(interface) nothing is wanted, and once nothing is used the policy goes, too.
     type: str
-    choices: [present, absent]
+    choices: [present, pruned, absent]
     default: present
   interface:
     description:
       - The card of the nodes, or bond, that leads to the network. It has to be there already.
-      - Required with O(state=present).
+      - Required with O(state=present), unless O(manage=false) and O(bridge) is given.
     type: str
   vlan:
     description:
@@ -70,8 +77,27 @@ options:
   manage:
     description:
       - Whether the uplink is made. Otherwise the nodes must have it already, and the module says where they do not.
+      - Without O(interface) it is looked whether O(bridge) leads out of every node, through any port but those of
+        pods, with O(mtu) and O(trunk). The bridge CNI plugin makes a missing bridge, with nothing but pods on it.
     type: bool
     default: true
+  keep:
+    description:
+      - Whether what the policy makes and is no longer wanted stays for now, with O(state=present).
+    type: bool
+    default: false
+  expect_gone:
+    description:
+      - NetworkAttachmentDefinitions, as C(namespace/name), that an earlier task of the same run removes. Only in check
+        mode are they still there.
+    type: list
+    elements: str
+  wait_for_migrations:
+    description:
+      - Seconds to wait, before what is there is changed, until the migrations that are unfinished on the cluster have
+        ended. With V(0) it is refused while there are any.
+    type: int
+    default: 0
 seealso:
   - module: livemigration.kubevirt.migration_nad
 author:
@@ -121,7 +147,7 @@ node_uplink:
         - V(available) when every node has carried out the policy as it is now, V(found) when O(manage=false) and every
           node has the uplink.
         - V(unchecked) where nmstate is not installed, V(not_waited) in check mode with a change pending, V(absent)
-          after removal.
+          after removal, or when there is nothing to prune.
       returned: always
       type: str
       sample: available

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook site on a cluster without an overlay: another type of network, and back to the pod network."""
+"""The playbook site on one cluster that goes from one type of network to the next, and back to the pod network."""
 
 from __future__ import annotations
 
@@ -11,46 +11,160 @@ from typing import Any
 
 import pytest
 from integration.playbooks import Ran, playbook
-from testbed.testing import TestBed, own_bed
+from testbed.resources import Object
+from testbed.testing import TestBed, TestCluster, own_bed
 
 NADS = "network-attachment-definitions"
-MACVLAN: dict[str, Any] = {"migration_network_type": "macvlan", "migration_network_master": "eth1"}
+POLICIES = "nodenetworkconfigurationpolicies"
+STATUS = "k8s.v1.cni.cncf.io/network-status"
+RESOURCE = "openshift.io/migration"
+MIGRATES = "kubevirt.io in (virt-handler,virt-synchronization-controller)"
+
+OVERLAY: dict[str, Any] = {
+    "migration_network_vrf": "",
+    "migration_network_node_selector": {"match_labels": {"kubevirt.io/schedulable": "true"}},
+    "migration_network_style": "exclude",
+    "migration_network_growth": 3,
+}
+VLAN: dict[str, Any] = {
+    "migration_network_type": "vlan",
+    "migration_network_bridge": "br1",
+    "migration_network_vlan": 100,
+    "migration_network_uplink": "eth1",
+}
+IPVLAN: dict[str, Any] = {
+    "migration_network_type": "ipvlan",
+    "migration_network_master": "eth2.300",
+    "migration_network_uplink": "eth2",
+    "migration_network_uplink_vlan": 300,
+}
+MACVLAN: dict[str, Any] = {"migration_network_type": "macvlan", "migration_network_master": "eth2"}
+OVS: dict[str, Any] = {
+    "migration_network_type": "ovs",
+    "migration_network_bridge": "br-ex",
+    "migration_network_vlan": 7,
+}
+SRIOV: dict[str, Any] = {"migration_network_type": "sriov", "migration_network_resource_name": RESOURCE}
 NONE: dict[str, Any] = {"migration_network_type": "none"}
 
 pytestmark = pytest.mark.simulated
 
 
 @pytest.fixture(scope="module")
-def plain() -> Iterator[TestBed]:
-    """One cluster whose nodes have cards, and nothing of OpenPERouter."""
-    with own_bed(f"pytest-types-{os.getpid()}", ("cluster-a",), "openperouter=false") as bed:
-        yield bed
+def bed() -> Iterator[TestBed]:
+    """One cluster whose node has everything that some type of network needs."""
+    interfaces = "node_interfaces=eth0:1500,eth1:9000,eth2:9000,br-ex:9000:ovs-bridge"
+    settings = ("nodes=1", "nmstate=true", "l2vni_shape=B", interfaces, f"device_plugin={RESOURCE}=9")
+    with own_bed(f"pytest-types-{os.getpid()}", ("cluster-a",), *settings) as made:
+        yield made
 
 
-def twice(bed: TestBed, **extra: Any) -> Ran:
-    """A run that changes something, and one more that writes nothing."""
-    done = playbook(bed, "site", fleet="cluster-a", **extra).succeeded()
-    assert done.writes
-    again = playbook(bed, "site", fleet="cluster-a", **extra).succeeded()
-    assert (again.writes, sum(again.changed.values())) == ([], 0), again.output
-    return done
+@pytest.fixture
+def cluster(bed: TestBed) -> TestCluster:
+    return bed.clusters["cluster-a"]
 
 
-def test_an_interface_of_the_nodes_and_back_to_the_pod_network(plain: TestBed) -> None:
-    client = plain.clusters["cluster-a"].client
-    twice(plain, **MACVLAN)
-    (nad,) = client.list(NADS, "kubevirt")
-    config = json.loads(nad["spec"]["config"])
-    assert (config["type"], config["master"], config["mode"]) == ("macvlan", "eth1", "bridge")
-    refused = playbook(plain, "site", fleet="cluster-a", **MACVLAN, migration_network_vlan=100).refused()
+def site(bed: TestBed, *arguments: str, **extra: Any) -> Ran:
+    return playbook(bed, "site", *arguments, fleet="cluster-a", **extra)
+
+
+def again(bed: TestBed, **extra: Any) -> None:
+    """One more run, which writes nothing."""
+    done = site(bed, **extra).succeeded()
+    assert (done.writes, sum(done.changed.values())) == ([], 0), done.output
+
+
+def network(cluster: TestCluster) -> tuple[Object, Object]:
+    """The only NAD with its configuration, once it is what every pod of KubeVirt has."""
+    (nad,) = cluster.client.list(NADS, "kubevirt")
+    pods = cluster.client.list("pods", "kubevirt", MIGRATES)
+    assert pods
+    for pod in pods:
+        entries = json.loads(pod["metadata"]["annotations"][STATUS])
+        assert [entry["name"] for entry in entries[1:]] == [f"kubevirt/{nad['metadata']['name']}"]
+    return nad, dict(json.loads(nad["spec"]["config"]))
+
+
+def links(cluster: TestCluster) -> dict[str, Object]:
+    """What nmstate reports of the node."""
+    (state,) = cluster.client.list("nodenetworkstates")
+    return {link["name"]: link for link in state["status"]["currentState"]["interfaces"]}
+
+
+def tags(policy: Object) -> list[int]:
+    """The VLANs of the first bridge's trunk."""
+    (port,) = policy["spec"]["desiredState"]["interfaces"][0]["bridge"]["port"]
+    return [tag["id"] for tag in port["vlan"]["trunk-tags"]]
+
+
+def test_an_overlay(bed: TestBed, cluster: TestCluster) -> None:
+    site(bed, migration_network_limits={"max_downtime_ms": 700}, **OVERLAY).succeeded()
+    segment = cluster.client.need("l2vnis", "migration", "openperouter-system")["spec"]
+    assert segment["nodeSelector"] == {"matchLabels": {"kubevirt.io/schedulable": "true"}}
+    _nad, config = network(cluster)
+    assert (config["bridge"], "range_start" in config["ipam"]) == ("br-hs-666", False)
+    assert "192.170.10.128/25" in config["ipam"]["exclude"]
+    kubevirt = cluster.client.need("kubevirts", "kubevirt", "kubevirt")
+    assert kubevirt["spec"]["configuration"]["migrations"]["maxDowntimeMs"] == 700
+
+
+def test_a_vlan_instead_of_it(bed: TestBed, cluster: TestCluster) -> None:
+    site(bed, **VLAN).succeeded()
+    _nad, config = network(cluster)
+    assert (config["type"], config["bridge"], config["vlan"]) == ("bridge", "br1", 100)
+    assert cluster.client.list("l2vnis") == []
+    assert tags(cluster.client.need(POLICIES, "migration-uplink")) == [100]
+
+
+def test_another_vlan_beside_it(bed: TestBed, cluster: TestCluster) -> None:
+    """The old one stays on the nodes until no pod has it any more."""
+    changed = VLAN | {"migration_network_vlan": 200}
+    done = site(bed, **changed).succeeded()
+    kinds = [kind for write in done.writes for kind in (POLICIES, NADS, "kubevirts") if f"/{kind}" in write.path]
+    assert kinds == [POLICIES, NADS, "kubevirts", NADS, POLICIES]
+    _nad, config = network(cluster)
+    assert config["vlan"] == 200
+    assert tags(cluster.client.need(POLICIES, "migration-uplink")) == [200]
+    again(bed, **changed)
+
+
+def test_an_interface_of_another_card(bed: TestBed, cluster: TestCluster) -> None:
+    site(bed, **IPVLAN).succeeded()
+    _nad, config = network(cluster)
+    assert (config["type"], config["master"]) == ("ipvlan", "eth2.300")
+    assert links(cluster)["eth2.300"]["vlan"] == {"base-iface": "eth2", "id": 300}
+    assert "br1" not in links(cluster)
+
+
+def test_an_open_vswitch_bridge(bed: TestBed, cluster: TestCluster) -> None:
+    site(bed, **OVS).succeeded()
+    _nad, config = network(cluster)
+    assert (config["type"], config["bridge"], config["vlan"]) == ("ovs", "br-ex", 7)
+    assert cluster.client.list(POLICIES) == []
+    assert "eth2.300" not in links(cluster)
+
+
+def test_virtual_functions(bed: TestBed, cluster: TestCluster) -> None:
+    site(bed, **SRIOV).succeeded()
+    nad, config = network(cluster)
+    assert config["type"] == "sriov"
+    assert nad["metadata"]["annotations"]["k8s.v1.cni.cncf.io/resourceName"] == RESOURCE
+
+
+def test_an_interface_of_the_nodes_and_back_to_the_pod_network(bed: TestBed, cluster: TestCluster) -> None:
+    site(bed, **MACVLAN).succeeded()
+    _nad, config = network(cluster)
+    assert (config["type"], config["master"], config["mode"]) == ("macvlan", "eth2", "bridge")
+    refused = site(bed, **MACVLAN, migration_network_vlan=100).refused()
     assert "eth1.100" in refused.output
 
-    check = playbook(plain, "site", "--check", fleet="cluster-a", **NONE).succeeded()
+    check = site(bed, "--check", **NONE).succeeded()
     assert check.writes == []
-    twice(plain, **NONE)
-    assert client.list(NADS, "kubevirt") == []
-    kubevirt = client.get("kubevirts", "kubevirt", "kubevirt") or {}
+    site(bed, **NONE).succeeded()
+    assert cluster.client.list(NADS, "kubevirt") == []
+    kubevirt = cluster.client.need("kubevirts", "kubevirt", "kubevirt")
     settings = kubevirt["spec"]["configuration"]
     assert "network" not in settings["migrations"]
     # What is not about the network stays.
     assert "DecentralizedLiveMigration" in settings["developerConfiguration"]["featureGates"]
+    again(bed, **NONE)

@@ -46,10 +46,13 @@ def test_check_do_do_again_and_undo(cluster: TestCluster) -> None:
     made = on(cluster, "node_uplink", **UPLINK)
     assert (made["actions"], made["diff"]) == (told["actions"], told["diff"])
     assert made["node_uplink"]["readiness"] == "available"
-    assert [links(cluster, node)["br1"]["bridge"]["port"] for node in (1, 2)] == [[{"name": "eth1"}]] * 2
+    port = {"name": "eth1", "vlan": {"mode": "trunk", "trunk-tags": [{"id": 100}]}}
+    assert [links(cluster, node)["br1"]["bridge"]["port"] for node in (1, 2)] == [[port]] * 2
     mark = cluster.mark()
     assert not on(cluster, "node_uplink", **UPLINK).changed
     assert on(cluster, "node_uplink", manage=False, **UPLINK)["node_uplink"]["readiness"] == "found"
+    looked = {key: value for key, value in UPLINK.items() if key != "interface"}
+    assert on(cluster, "node_uplink", manage=False, **looked)["node_uplink"]["readiness"] == "found"
     assert not cluster.writes(mark)
 
     nad: Object = {"name": "net", "namespace": "default", "bridge": "br1", "vlan": 100, "mtu": 9000}

@@ -92,3 +92,21 @@ def test_what_is_not_known_deep_inside_is_said_as_unknown_too() -> None:
     look(seen, "cluster-a")["pools"][0]["free"] = None
     one = judged(seen)["clusters"][0]
     assert (one["pods"][0]["in_slice"], one["pods"][0]["mtu"], one["pools"][0]["free"]) == ("unknown",) * 3
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"readiness": "unchecked", "bridge": "br1"}, ["br1 on every node, leading out of it"]),
+        ({"readiness": "unchecked", "bridge": None, "interface": "eth1.5"}, ["eth1.5 on every node, leading out of it"]),
+        ({"readiness": "found", "bridge": "br1"}, []),
+    ],
+)
+def test_a_bridge_that_nobody_could_look_at_is_said(facts: dict[str, Any], expected: list[str]) -> None:
+    seen = fleet()
+    seen["cluster-a"]["results"].append({"changed": False, "node_uplink": {"name": "uplink", **facts}})
+    report = judged(seen)
+    told = [each for each in report["warnings"] if each["id"] == "uplink-unchecked"]
+    assert [each["wanted"] for each in told] == expected
+    assert all("probe" in each["hint"] and each["clusters"] == ["cluster-a"] for each in told)
+    assert report["outcome"] == "ok"

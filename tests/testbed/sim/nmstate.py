@@ -186,6 +186,7 @@ def change(network: NodeNetwork, wanted: Object) -> None:
         ports = (wanted.get("bridge") or {}).get("port") or []
         link.ports = tuple(str(port["name"]) for port in ports)
         link.filtering = any("vlan" in port for port in ports)
+        link.tags = tuple(tag["id"] for port in ports for tag in (port.get("vlan") or {}).get("trunk-tags") or [])
         for port in link.ports:
             if port not in links:
                 raise NmstateError(f"NmstateError: InvalidArgument: port {port} of bridge {name} is not there")
@@ -199,7 +200,8 @@ def shown(name: str, network: NodeNetwork) -> Object:
     if link.base:
         found["vlan"] = {"base-iface": link.base, "id": link.vlan}
     if link.type == "linux-bridge":
-        found["bridge"] = {"port": [{"name": port} for port in link.ports]}
+        trunk = {"vlan": {"mode": "trunk", "trunk-tags": [{"id": tag} for tag in link.tags]}} if link.filtering else {}
+        found["bridge"] = {"port": [{"name": port, **trunk} for port in link.ports]}
     if master := network.master_of(name):
         found["controller"] = master
     if name == next(iter(network.links)):

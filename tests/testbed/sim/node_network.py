@@ -27,6 +27,7 @@ class Link:
     vlan: int = 0
     ports: tuple[str, ...] = ()
     filtering: bool = False
+    tags: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)
