@@ -83,6 +83,9 @@ class Conflict(MigrationError):
 class Rejected(MigrationError):
     """The schema or an admission webhook refused the object; the text is theirs."""
 
+    fields: tuple[str, ...] = ()
+    """What of the object they refused, where they say it."""
+
 
 class ServerTrouble(MigrationError):
     """The API server answered with an error of its own (5xx, 429) for as long as it was asked again."""

@@ -53,7 +53,7 @@ class Seen:
     :param nad: the NAD that the setting names, ``None`` when there is none.
     :param orphans: NADs that Harvester made for the setting and has lost sight of.
     :param pools: what whereabouts has given out.
-    :param pods: KubeVirt's own pods on the network as ``namespace/name``.
+    :param pods: KubeVirt's own pods that use the network.
     :param whereabouts: whether its pools are known to the API server.
     """
 
@@ -74,7 +74,7 @@ class Seen:
     nets: tuple[Net, ...] = ()
     closed: tuple[str, ...] = ()
     pools: tuple[Object, ...] = ()
-    pods: frozenset[str] = frozenset()
+    pods: tuple[Object, ...] = ()
     whereabouts: bool = True
 
     @property
@@ -136,7 +136,7 @@ def observe(cluster: Cluster) -> Seen:
         tuple(read.nets),
         tuple(read.closed),
         tuple(read.objects.get(IP_POOL, [])),
-        frozenset(map(namespaced_name, cluster.list(POD, NAMESPACE, _OWN_PODS))),
+        tuple(cluster.list(POD, NAMESPACE, _OWN_PODS)),
         cluster.serves(IP_POOL),
     )
 

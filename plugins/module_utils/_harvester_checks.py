@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 
 from . import _harvester as harvester
+from . import _harvester_config as config
 from . import _kubevirt as kv
 from . import _whereabouts as whereabouts
 from ._addresses import Slice, overlaps
@@ -18,15 +19,14 @@ from ._checks import Finding
 from ._cluster import Object, namespaced_name
 from ._harvester import Seen, annotations_of
 from ._harvester_config import MGMT, Network, same
+from ._harvester_mtu import MTU, of_nad, of_uplinks
 from ._harvester_options import Wanted
 from ._nad_capacity import Need, Room
 from ._whereabouts import Span
 
 CLUSTER_NETWORK = "network.harvesterhci.io/clusternetwork"
 MATCHED_NODES = "network.harvesterhci.io/matched-nodes"
-MTU = "network.harvesterhci.io/uplink-mtu"
 
-_KERNEL_MTU = 1500
 _RESERVED = ("10.42.0.0/16", "10.43.0.0/16", "10.52.0.0/16", "10.53.0.0/16")
 """Harvester's documentation reserves them; its validator does not look."""
 _SYNC_REPLICAS = 2
@@ -36,8 +36,9 @@ def check(wanted: Wanted, seen: Seen) -> list[Finding]:
     """Everything that is wrong with a wanted network on this cluster, in the order of Harvester's validator."""
     network = wanted.network
     if network is None:
-        return [*_users(network, seen), *_orphans(seen)]
+        return [*_default(seen), *_users(network, seen), *_orphans(seen)]
     return [
+        *_default(seen),
         *_cluster_network(network, seen),
         *_coverage(network, seen),
         *_count(wanted, network, seen),
@@ -63,12 +64,13 @@ def need(wanted: Wanted, seen: Seen) -> Need:
 def room(piece: Slice, seen: Seen) -> Room:
     """What the slice has for KubeVirt's pods: Harvester removes a NAD before its pods could give addresses back."""
     pool = whereabouts.pool_name(piece.network)
+    own = {namespaced_name(each) for each in seen.pods}
     held = {
         given.address
         for each in seen.pools
         if each["metadata"]["name"] == pool
         for given in whereabouts.allocations(each)
-        if given.pod not in seen.pods and given.address in piece
+        if given.pod not in own and given.address in piece
     }
     return Room(len(held), piece.size - len(held))
 
@@ -80,6 +82,21 @@ def _finding(
     return Finding(
         f"harvester-{check_id}", "warning" if warn else "error", seen.cluster.name, title, wanted, found, hint
     )
+
+
+def _default(seen: Seen) -> Iterator[Finding]:
+    """Harvester judges the default of the setting before its value, also of one that turns the network off."""
+    text = str(seen.setting.get("default") or "")
+    if not text:
+        return
+    network = config.parse(text)
+    found = config.unacceptable(network) if network else "it says no network"
+    if network and not found:
+        more = (*_cluster_network(network, seen), *_coverage(network, seen), *_other_settings(network, seen))
+        found = "; ".join(f"{each.wanted}: {each.found}" for each in more if each.severity == "error")
+    if found:
+        hint = "Empty the field default of the setting: Harvester never uses it, and refuses every write because of it."
+        yield _finding(seen, "default-refused", "a default that Harvester accepts", f"{text} ({found})", hint)
 
 
 def _cluster_network(network: Network, seen: Seen) -> Iterator[Finding]:
@@ -187,14 +204,16 @@ def _mtu(wanted: Wanted, network: Network, seen: Seen) -> Iterator[Finding]:
     found = _named(seen, network.cluster_network)
     if wanted.mtu is None or found is None:
         return
-    text = annotations_of(found).get(MTU, "")
-    mtu = int(text) if text.isdigit() and int(text) else _KERNEL_MTU
+    mtu, title = of_uplinks(found), f"ClusterNetwork {network.cluster_network}"
     if mtu != wanted.mtu:
         hint = "Harvester writes the uplinks' MTU into the NAD: set it in the VlanConfigs, or agree on another."
         if network.cluster_network == MGMT:
             hint = f"Set the annotation {MTU} of ClusterNetwork mgmt to the MTU of its uplinks, or agree on another."
-        title = f"ClusterNetwork {network.cluster_network}"
         yield _finding(seen, "mtu-differs", f"an MTU of {wanted.mtu}", str(mtu), hint, object=title)
+    if seen.nad and same(network, seen.network) and of_nad(seen.nad) != mtu:
+        hint = "Harvester's network controller writes it into the NAD: once it has, run again, and its pods get it."
+        text = f"the uplinks' MTU of {mtu} in the NAD"
+        yield _finding(seen, "mtu-not-in-nad", text, str(of_nad(seen.nad)), hint, object=title, warn=True)
 
 
 def _users(network: Network | None, seen: Seen) -> Iterator[Finding]:

@@ -19,6 +19,9 @@ from ._whereabouts import Range, Span
 
 MGMT = "mgmt"
 """The cluster network that every Harvester has, on all nodes."""
+SHORTEST = 16
+"""The shortest prefix of a range."""
+LAST_VLAN = 4094
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,6 +75,17 @@ def parse(text: str) -> Network | None:
     except (ValueError, TypeError, AttributeError):
         return None
     return found
+
+
+def unacceptable(network: Network) -> str:
+    """Why Harvester takes the network on no cluster; empty when it may."""
+    addresses = ipaddress.ip_network(network.range)
+    if addresses.version == 6:
+        return f"{network.range} is IPv6"
+    if addresses.prefixlen < SHORTEST:
+        return f"{network.range} is larger than a /{SHORTEST}"
+    first = 2 if network.cluster_network == MGMT else 0
+    return "" if first <= network.vlan <= LAST_VLAN else f"VLAN {network.vlan} on {network.cluster_network}"
 
 
 def same(one: Network | None, other: Network | None) -> bool:

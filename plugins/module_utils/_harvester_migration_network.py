@@ -12,9 +12,11 @@ from typing import Any
 
 from . import _harvester as harvester
 from . import _harvester_checks as checks
+from . import _harvester_mtu as mtu
 from . import _harvester_plan as planning
 from . import _harvester_wait as waiting
 from . import _kubevirt as kv
+from . import _kubevirt_restart as restarting
 from . import _kubevirt_rollout as rollout
 from . import _quiet as quiet
 from ._checks import Finding, refuse
@@ -65,6 +67,8 @@ class _Road:
         self._switched()
         self._write(lambda seen: planning.gate(self.wanted, seen))
         settled = self._in_force()
+        if self._uplinks():
+            settled = self._in_force()
         return self._result(before, findings, settled)
 
     def _look(self) -> Seen:
@@ -77,9 +81,10 @@ class _Road:
         findings = checks.check(self.wanted, seen)
         changes = [planning.network(self.wanted, seen), planning.limits(self.wanted, seen)]
         changes.append(planning.gate(self.wanted, seen))
-        if changes[0]:
+        stale = mtu.stale(self.wanted, seen)
+        if changes[0] or stale:
             refuse(findings)
-        if any(changes):
+        if any(changes) or stale:
             self._quiet()
         if changes[1]:
             self._seen = None
@@ -151,7 +156,7 @@ class _Road:
                     raise
             except (Unreachable, ServerTrouble, Rejected) as error:
                 if attempt == _TRIES or isinstance(error, Rejected):
-                    raise _explained(error) from error
+                    raise waiting.explained(error) from error
                 sent = change
                 self.job.clock.sleep(1.0)
             else:
@@ -179,6 +184,16 @@ class _Road:
             return look().done and not self.done.changed
         self._wait(look, "the migration network in force on every pod", rollout.HINT)
         return True
+
+    def _uplinks(self) -> bool:
+        """Restart the pods that have the uplinks' MTU of before; whether there were any."""
+        seen = self._look()
+        stale = mtu.stale(self.wanted, seen)
+        allow = self.job.params["allow_during_migrations"]
+        self.done += restarting.restart(
+            self.job, seen.kubevirt, stale, mtu.WHY, deadline=self.deadline, during_migrations=allow
+        )
+        return bool(stale)
 
     def _wait(self, look: Callable[[], Verdict], expected: str, hint: str = "") -> None:
         if self.job.check_mode:
@@ -243,15 +258,3 @@ def _capacity(wanted: Wanted, seen: Seen) -> dict[str, Any] | None:
         return None
     room = checks.room(wanted.slice, seen)
     return checks.need(wanted, seen).as_dict(room.available) | {"taken": room.taken}
-
-
-def _explained(error: MigrationError) -> MigrationError:
-    """A refusal, or a silence, of Harvester's webhook, with what it may mean."""
-    if isinstance(error, Rejected):
-        error.hint = "Harvester's validator refuses it. Correct what it names; its words are those above."
-    elif error.reason == "webhook_down":
-        error.hint = (
-            "Harvester's webhook gave no answer: it is down or restarting, or it crashed on a migration without a"
-            " state. See the pods harvester-webhook in harvester-system, then run again."
-        )
-    return error

@@ -16,7 +16,7 @@ from . import _kubevirt_settings as settings
 from ._addresses import AddressPlan, Slice
 from ._argspec import ArgumentSpec, cluster_options
 from ._errors import BadInput
-from ._harvester_config import MGMT, Network
+from ._harvester_config import LAST_VLAN, MGMT, SHORTEST, Network
 from ._whereabouts import Network as Addresses
 
 LIMITS = (
@@ -35,7 +35,6 @@ LIMITS = (
 """What Harvester's setting kubevirt-migration takes, by our names; the fields are those of the KubeVirt CR."""
 
 _TYPES = {"int": "int", "bool": "bool"}
-_SHORTEST = 16
 _LONGEST_NAME = 12
 
 SPEC = cluster_options().merge(
@@ -111,10 +110,12 @@ def _slice(params: Mapping[str, Any]) -> Slice:
     network = addresses.network(params["range"])
     if network.version == 6:
         hint = "Give an IPv4 range. Releases up to v1.8.2 would not refuse it but hang, and their webhook with them."
-        raise BadInput("an IPv4 range: Harvester has no other", params["range"], hint=hint, reason="range_ipv6")
-    if network.prefixlen < _SHORTEST:
+        raise BadInput(
+            "an IPv4 range: Harvester up to v1.9 has no other", params["range"], hint=hint, reason="range_ipv6"
+        )
+    if network.prefixlen < SHORTEST:
         hint = "Take a smaller range."
-        raise BadInput(f"a range of at most a /{_SHORTEST}", params["range"], hint=hint, reason="range_too_large")
+        raise BadInput(f"a range of at most a /{SHORTEST}", params["range"], hint=hint, reason="range_too_large")
     kept = addresses.reserved(params["gateway"], params["reserved"] or [], network)
     if params["slot"] is None:
         return AddressPlan(network, 1, kept).slice(0)
@@ -132,9 +133,9 @@ def _cluster_network(params: Mapping[str, Any]) -> str:
 
 def _vlan(network: Network) -> None:
     first = 2 if network.cluster_network == MGMT else 0
-    if not first <= network.vlan <= 4094:
+    if not first <= network.vlan <= LAST_VLAN:
         hint = "On mgmt the untagged network is that of the nodes." if first else "VLANs have 12 bits."
-        wanted = f"a VLAN from {first} to 4094 on cluster network {network.cluster_network}"
+        wanted = f"a VLAN from {first} to {LAST_VLAN} on cluster network {network.cluster_network}"
         raise BadInput(wanted, str(network.vlan), hint=hint, reason="vlan_out_of_range")
 
 

@@ -23,6 +23,20 @@ _ERRORS: dict[str, tuple[type[MigrationError], str]] = {
 }
 """Reasons of the condition: what each is in our words, and what to do. Harvester itself never tries again."""
 
+_REFUSED = {
+    "value": "Harvester's validator refuses the new value. Correct what it names; its words are those above.",
+    "default": (
+        "Not the new value is refused but the setting's default, which Harvester looks at first and never uses: empty"
+        " the field default of the setting, then run again."
+    ),
+    harvester.SETTING_NAME: "Another setting of Harvester has addresses of the range: give one of the two another.",
+}
+_REFUSED_OTHERWISE = "Harvester's validator refuses it. Correct the field it names."
+_REFUSED_WITHOUT_FIELD = (
+    "Harvester names no field where migrations are in its way: let them end, and delete those that have ended."
+)
+"""What to do, by the field of the refusal."""
+
 
 def noted(setting: Object) -> Verdict:
     """Whether Harvester is through with the setting as it is: well, or for good."""
@@ -71,6 +85,22 @@ def in_force(seen: rollout.Seen, wanted: Wanted) -> Verdict:
             if other != pod.name:
                 return Verdict(False, f"{pod.name} and {other} both have {address}")
     return Verdict(True)
+
+
+def explained(error: MigrationError) -> MigrationError:
+    """A refusal, or a silence, of Harvester's webhook, with what it may mean and the field it is about."""
+    if isinstance(error, Rejected):
+        field = error.fields[0] if error.fields else ""
+        error.found += f" (field {field})" if field else ""
+        error.hint = _REFUSED.get(field, _REFUSED_OTHERWISE if field else _REFUSED_WITHOUT_FIELD)
+    elif error.reason == "webhook_down":
+        error.hint = (
+            "Harvester's webhook gave no answer: it is down or restarting, or it crashed on a migration without a"
+            " state. See the pods harvester-webhook in harvester-system, then run again."
+        )
+    elif "admission webhook" in error.found:
+        error.hint = "Harvester's webhook could not read what it compares with: see its log, then run again."
+    return error
 
 
 def _snake(text: str) -> str:

@@ -40,25 +40,33 @@ _HARM = "A virt-handler that restarts takes the migrations through it along."
 
 
 def work(job: Job) -> Result:
-    """Restart them, the first alone, then a tenth of them at a time, as KubeVirt itself rolls virt-handler."""
+    """Restart the pods that are older."""
     params, cluster = job.params, job.cluster
     kubevirt = kv.find(cluster, params["namespace"], params["name"])
-    namespace, name = kv.namespace_of(kubevirt), kubevirt["metadata"]["name"]
-    before = rollout.read(cluster, namespace, name)
-    stale = older(cluster, namespace, _moment(params["older_than"]) or job.clock.wall())
+    stale = older(cluster, kv.namespace_of(kubevirt), _moment(params["older_than"]) or job.clock.wall())
     deadline = job.clock.now() + params["wait_timeout"]
+    why = "it is older than the bridge that it hangs on, which does not know it"
+    done = restart(job, kubevirt, stale, why, deadline=deadline)
+    return job.finish(done, kubevirt_restart={"pods": [namespaced_name(pod) for pod in stale]})
+
+
+def restart(
+    job: Job, kubevirt: Object, stale: list[Object], why: str, *, deadline: float, during_migrations: bool = False
+) -> Plan:
+    """Restart pods, the first alone, then a tenth of them at a time, as KubeVirt itself rolls virt-handler."""
+    before = rollout.read(job.cluster, kv.namespace_of(kubevirt), kubevirt["metadata"]["name"])
     done, left = Plan(), stale
     while left:
         size = 1 if len(left) == len(stale) else max(1, math.ceil(len(stale) / 10))
         part, left = (left, []) if job.check_mode else (left[:size], left[size:])
-        warnings = quiet.require(job, _HARM, seconds=params["wait_for_migrations"])
-        why = "it is older than the bridge that it hangs on, which does not know it"
-        plan = plan_of([remove(cluster, POD, pod, why) for pod in part], warnings)
+        seconds = job.params["wait_for_migrations"]
+        warnings = quiet.require(job, _HARM, seconds=seconds, allow=during_migrations)
+        plan = plan_of([remove(job.cluster, POD, pod, why) for pod in part], warnings)
         job.apply(plan)
         done += plan
         if not job.check_mode:
             _await(job, before, part, max(0.0, deadline - job.clock.now()))
-    return job.finish(done, kubevirt_restart={"pods": [namespaced_name(pod) for pod in stale]})
+    return done
 
 
 def older(cluster: Cluster, namespace: str, moment: datetime.datetime) -> list[Object]:

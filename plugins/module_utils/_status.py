@@ -51,7 +51,10 @@ def error_of(status: int, body: Object, *, verb: str, target: str, cluster: str)
             return ServerTrouble(wanted, text, cluster, target, hint, "too_many_requests")
         case _ if status >= 500:
             return _trouble(text, wanted, cluster, target)
-    return _rejected(text, wanted, cluster, target)
+    error = _rejected(text, wanted, cluster, target)
+    causes = (body.get("details") or {}).get("causes") or []
+    error.fields = tuple(str(cause["field"]) for cause in causes if cause.get("field"))
+    return error
 
 
 def _forbidden(text: str, wanted: str, cluster: str, target: str) -> MigrationError:
@@ -78,7 +81,7 @@ def _trouble(text: str, wanted: str, cluster: str, target: str) -> MigrationErro
     return ServerTrouble(wanted, text, cluster, target, hint, "server_trouble")
 
 
-def _rejected(text: str, wanted: str, cluster: str, target: str) -> MigrationError:
+def _rejected(text: str, wanted: str, cluster: str, target: str) -> Rejected:
     denied = _WEBHOOK.search(text)
     if denied:
         hint = f"Mend what the admission webhook {denied[1]} refuses."

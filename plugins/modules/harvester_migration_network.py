@@ -21,6 +21,8 @@ description:
     slice. Harvester gives up for good where a step fails; it is then made to try again.
   - Mends what was changed by hand and Harvester never looks at again, its NetworkAttachmentDefinition and the
     network in the KubeVirt CR.
+  - After a change of the uplinks' MTU Harvester edits the NetworkAttachmentDefinition under the pods. Those that still
+    have the old MTU are restarted, the first alone, then a tenth of them at a time.
 author:
   - The livemigration.kubevirt authors (@livemigration)
 extends_documentation_fragment:
@@ -49,7 +51,7 @@ options:
     type: int
   range:
     description:
-      - The address range of the whole fleet as an IPv4 CIDR of at most a /16. Harvester has no IPv6.
+      - The address range of the whole fleet as an IPv4 CIDR of at most a /16. Harvester up to v1.9 has no IPv6.
       - Required with O(state=present).
     type: str
   slot:

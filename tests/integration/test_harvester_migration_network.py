@@ -214,6 +214,41 @@ def test_what_is_changed_by_hand_is_mended_through_harvester(cluster: TestCluste
     assert not run(cluster).changed
 
 
+def test_another_mtu_of_the_uplinks_reaches_every_pod(cluster: TestCluster) -> None:
+    """Harvester writes it into the NAD and leaves the pods as they are."""
+    nad = run(cluster, mtu=1500)["harvester_migration_network"]["nad"]
+    uplinks(cluster, 9000)
+    try:
+        until(cluster, lambda: config(cluster, nad).get("mtu") == 9000)
+        assert "mtu-mismatch" in proof(cluster)
+        done = run(cluster, mtu=9000)
+        assert [each.partition(" delete ")[2].split("-")[0] for each in done["actions"]] == ["Pod harvester"] * 2
+        assert done["harvester_migration_network"]["nad"] == nad
+        assert "mtu-mismatch" not in proof(cluster)
+        assert not run(cluster, mtu=9000).changed
+    finally:
+        uplinks(cluster, 1500)
+
+
+def uplinks(cluster: TestCluster, mtu: int) -> None:
+    uplink = {"nics": ["eth1"], "linkAttributes": {"mtu": mtu}}
+    cluster.client.patch("vlanconfigs", "both", {"spec": {"uplink": uplink}})
+
+
+def config(cluster: TestCluster, nad: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        cluster.client.need("network-attachment-definitions", nad, NAMESPACE)["spec"]["config"]
+    )
+    return found
+
+
+def proof(cluster: TestCluster) -> list[str]:
+    """What the proof of a rollout finds."""
+    wish = {name: WISH[name] for name in ("range", "slot", "max_clusters")}
+    found = on(cluster, "migration_network_info", namespace=NAMESPACE, **wish)["migration_network_info"]["findings"]
+    return [each["id"] for each in found]
+
+
 def test_migrations_stop_a_change_and_those_without_a_state_one_of_limits(cluster: TestCluster) -> None:
     run(cluster)["changed"]
     cluster.vm("moving")

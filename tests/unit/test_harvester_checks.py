@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _harvester_checks as checks
+from ansible_collections.livemigration.kubevirt.plugins.module_utils import _harvester_mtu as mtu
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import BadInput
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._harvester import observe
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._harvester_options import wanted_of
@@ -71,6 +72,15 @@ def test_what_no_harvester_can_take_is_refused_before_any_call(
 @pytest.mark.parametrize("options", [{"vlan": 0}, {"vlan": 4094}, {"cluster_network": "mgmt", "vlan": 2}])
 def test_vlans_that_harvester_takes(site: Site, options: dict[str, Any]) -> None:
     assert found(site, **options) == []
+
+
+def test_the_largest_and_the_smallest_range(site: Site) -> None:
+    whole: dict[str, Any] = {"gateway": None, "slot": None, "max_clusters": None}
+    assert found(site, range="172.30.0.0/16", **whole) == []
+    run(site, range="172.30.0.0/16", **whole, check_mode=True)
+    # Two addresses for two nodes, and none for what Harvester forgets.
+    assert found(site, range="172.30.0.0/30", **whole, required_addresses=2) == []
+    assert found(site, range="172.30.0.0/30", **whole) == ["too-few-addresses"]
 
 
 def without(site: Site, kind: Any) -> None:
@@ -187,7 +197,7 @@ def test_networks_that_the_cluster_or_the_user_names_are_kept_apart(site: Site) 
 def test_the_mtu_is_that_of_the_uplinks(site: Site) -> None:
     assert found(site, mtu=1500) == []
     assert found(site, mtu=9000) == ["mtu-differs"]
-    site.put(CLUSTER_NETWORK, "migration", {"annotations": {checks.MTU: "9000"}})
+    site.put(CLUSTER_NETWORK, "migration", {"annotations": {mtu.MTU: "9000"}})
     assert found(site, mtu=9000) == []
     assert found(site, cluster_network="mgmt", vlan=2, mtu=1400) == ["mtu-differs"]
 

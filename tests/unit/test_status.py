@@ -53,6 +53,15 @@ def test_what_a_webhook_says_is_shown_without_its_wrapping() -> None:
     assert of(400, DENIED).found == "in-flight migration detected."
 
 
+def test_the_field_that_is_refused_is_known_where_it_is_told() -> None:
+    told = of(422, DENIED, details={"causes": [{"message": "no", "field": "value"}, {"message": "neither"}]})
+    assert isinstance(told, Rejected)
+    assert told.fields == ("value",)
+    untold = of(400, DENIED, details={})
+    assert isinstance(untold, Rejected)
+    assert untold.fields == ()
+
+
 def test_an_object_that_exists_is_a_conflict_of_its_own() -> None:
     assert of(409, "exists", reason="AlreadyExists").reason == "already_exists"
 

@@ -21,6 +21,7 @@ _GROUP = "network.harvesterhci.io"
 _VLAN_CONFIG = f"{_GROUP}/vlanconfig"
 MTU = f"{_GROUP}/uplink-mtu"
 _NADS = "network-attachment-definitions"
+_KERNEL_MTU = 1500
 
 LINK_DOWN = register(
     "harvester-link-down",
@@ -121,14 +122,14 @@ class ClusterNetworks(Controller):
 
 
 class NadLabels(Controller):
-    """What Harvester writes on each NAD of its bridges."""
+    """What Harvester writes on and into each NAD of its bridges; the pods that have it are left as they are."""
 
     name: ClassVar[str] = "harvester-nad-controller"
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         if not self.site.settings.harvester:
             return {}
-        return {_NADS: lambda nad: [f"{nad['metadata']['namespace']}/{nad['metadata']['name']}"]}
+        return {_NADS: lambda nad: [_key(nad)], "clusternetworks": lambda _one: map(_key, self.store(_NADS).list())}
 
     async def reconcile(self, key: str) -> None:
         namespace, _slash, name = key.partition("/")
@@ -142,9 +143,19 @@ class NadLabels(Controller):
             f"{_GROUP}/vlan-id": str(config.get("vlan", 0)),
             f"{_GROUP}/ready": "true",
         }
+        patch: Object = {}
         if wanted.items() - (nad["metadata"].get("labels") or {}).items():
-            patch = {"metadata": {"labels": wanted}}
+            patch["metadata"] = {"labels": wanted}
+        network = self.store("clusternetworks").get(wanted[CLUSTER_NETWORK])
+        mtu = int((network or {"metadata": {}})["metadata"].get("annotations", {}).get(MTU) or _KERNEL_MTU)
+        if network and mtu != int(config.get("mtu") or _KERNEL_MTU):
+            patch["spec"] = {"config": json.dumps(config | {"mtu": mtu}, separators=(",", ":"))}
+        if patch:
             await self.site.api("harvester-network").patch(_NADS, name, patch, namespace)
+
+
+def _key(nad: Object) -> str:
+    return f"{nad['metadata']['namespace']}/{nad['metadata']['name']}"
 
 
 async def mgmt(site: Site) -> None:

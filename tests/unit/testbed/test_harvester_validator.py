@@ -110,6 +110,39 @@ def test_the_cluster_counts(change: dict[str, Any], why: str) -> None:
         check(value(), dataclasses.replace(WORLD, **change))
 
 
+def test_the_first_of_many_mistakes_is_told() -> None:
+    """In Harvester's order: VLAN, range, excludes, cluster network, coverage, number of addresses, other settings."""
+    keys: dict[str, Any] = {
+        "vlan": 4095,
+        "range": "10.1.2.1/30",
+        "exclude": ["10.1.3.0/31"],
+        "clusterNetwork": "other",
+    }
+    world = dataclasses.replace(
+        WORLD,
+        nodes=[node("n1"), node("n2"), node("n3")],
+        vlan_statuses=[],
+        vlan_configs=[],
+        storage=value(range="10.1.0.0/16"),
+    )
+    mended: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("4094", {"vlan": 100}, {}),
+        ("subnet", {"range": "10.1.2.0/30"}, {}),
+        ("not in range", {"exclude": []}, {}),
+        ("not found", {"clusterNetwork": "migration"}, {}),
+        ("no vlan status", {}, {"vlan_statuses": [status()]}),
+        ("no vlan config", {}, {"vlan_configs": [vlan_config("n1")]}),
+        ("does not cover", {}, {"vlan_configs": [vlan_config("n1", "n2", "n3")]}),
+        ("2 usable", {"range": RANGE}, {}),
+        ("storage-network", {}, {"storage": ""}),
+    ]
+    for why, better, other in mended:
+        with pytest.raises(Refused, match=why):
+            check(value(**keys), world)
+        keys, world = keys | better, dataclasses.replace(world, **other)
+    check(value(**keys), world)
+
+
 def test_a_shared_rwx_network_and_a_disjoint_one_pass() -> None:
     shared = json.dumps({"share-storage-network": True, "network": json.loads(value())})
     check(value(), dataclasses.replace(WORLD, rwx=shared))
