@@ -69,7 +69,7 @@ def test_a_cluster_with_tunnels_needs_an_underlay() -> None:
     assert ids(member(1, type="vlan", vnis=[], underlays=[])) == []
     assert ids(member(1, info={})) == ["cluster-not-seen"]
     # Where OpenPERouter itself is missing, the module that needs it says so.
-    assert ids(Member(told.name, told.variables, told.info | {"openperouter": {"shape": None}})) == []
+    assert ids(Member(told.name, told.variables, {**told.info, "openperouter": {"shape": None}})) == []
 
 
 def test_slots_and_plans() -> None:
