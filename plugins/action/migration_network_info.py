@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from ..modules.migration_network_info import MODULE
 from ..plugin_utils._worker import WorkerAction
 
 
 class ActionModule(WorkerAction):
     """See WorkerAction."""
+
+    module = MODULE

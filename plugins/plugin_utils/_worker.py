@@ -9,7 +9,6 @@ has both already. A wait inside the worker can also show its progress while it g
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Iterator
@@ -27,13 +26,17 @@ from ..module_utils._argspec import secrets_of
 from ..module_utils._connect import forget_keys
 from ..module_utils._runner import Module, ansible_options, outcome
 
-_PACKAGE = "ansible_collections.livemigration.kubevirt.plugins.modules"
 _display = Display()
 
 
 class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
-    """The action plugin of every module of the collection."""
+    """The action plugin of every module of the collection.
 
+    Ansible imports an action plugin before it forks. So what a plugin imports, its module above all, is there in
+    every worker; imported in the workers, it would be compiled anew for every task on every host.
+    """
+
+    module: Module
     TRANSFERS_FILES = False
     _supports_async = True
     _supports_check_mode = True
@@ -66,13 +69,12 @@ class WorkerAction(ActionBase):  # type: ignore[misc]  # ansible ships no types
         return automatic or os.path.realpath(str(interpreter)) == os.path.realpath(sys.executable)
 
     def _work(self) -> dict[str, Any]:
-        name = self._task.resolved_action or self._task.action
-        module: Module = importlib.import_module(f"{_PACKAGE}.{name.rsplit('.', 1)[-1]}").MODULE
+        module = self.module
         with self._task_environment():
             validator = ArgumentSpecValidator(ansible_options(module.spec.options), **module.spec.rules())
             validation = validator.validate(dict(self._task.args))
             if validation.error_messages:
-                raise AnsibleActionFail(_refusal(name, validation.errors[0]))
+                raise AnsibleActionFail(_refusal(self._task.resolved_action or self._task.action, validation.errors[0]))
             result, error = outcome(
                 module, validation.validated_parameters, check_mode=self._task.check_mode, tell=self._tell
             )
