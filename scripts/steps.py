@@ -9,7 +9,10 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,20 +66,27 @@ STEPS = (
 # Seconds after which a step hangs rather than works; all together stay below the limit of an integration run.
 LIMIT = 45 * 60
 
+# Most steps keep one core busy, so two run at a time; the long ones at the end share theirs.
+AT_A_TIME = min(os.cpu_count() or 1, 2)
+
 # What a step itself says of its size ("412 passed"), taken from its last lines.
 SUMMARY = re.compile(r"\b\d+ (?:failed|passed|tests? run)\b[^\n=]*")
+
+_printing = threading.Lock()
+_running: set[subprocess.Popen[str]] = set()
 
 
 def run(step: Step, limit: float = LIMIT) -> bool:
     """Run one step; its output is shown only if it fails, its line in any case."""
-    print(f"{step.name:<14}", end=" ", flush=True)
     started = time.monotonic()
     code, output = outcome(step.command, limit)
     said = SUMMARY.findall(output)
     note = f"  {said[-1].strip()}" if said else ""
-    print(f"{'FAILED' if code else 'ok':<6} {time.monotonic() - started:7.1f} s{note}", flush=True)
-    if code:
-        print(f"\n$ {step.command}\n{output.rstrip()}\nexit {code}\n", flush=True)
+    line = f"{step.name:<14} {'FAILED' if code else 'ok':<6} {time.monotonic() - started:7.1f} s{note}"
+    with _printing:
+        print(line, flush=True)
+        if code:
+            print(f"\n$ {step.command}\n{output.rstrip()}\nexit {code}\n", flush=True)
     return not code
 
 
@@ -92,24 +102,44 @@ def outcome(command: str, limit: float) -> tuple[int | str, str]:
         errors="replace",
         start_new_session=True,
     ) as process:
+        _running.add(process)
         try:
             output, _nothing = process.communicate(timeout=limit)
-        except BaseException as error:
-            # Also on Ctrl-C: the step is a session of its own and would go on.
-            os.killpg(process.pid, signal.SIGKILL)
-            if not isinstance(error, subprocess.TimeoutExpired):
-                raise
+        except subprocess.TimeoutExpired:
+            end(process)
             output, _nothing = process.communicate()
             return f"none, stopped after {limit:.0f} s", output
+        finally:
+            _running.discard(process)
         return process.returncode, output
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Kill a step with all it started: it is a session of its own, and Ctrl-C does not reach it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run_all(chosen: list[Step]) -> list[bool]:
+    """Run steps in their order, some at a time; on Ctrl-C those that run are ended and no other begins."""
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        try:
+            return list(pool.map(run, chosen))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(_running):
+                end(process)
+            raise
 
 
 def main(parts: list[str]) -> int:
     unknown = set(parts) - {step.part for step in STEPS}
     if unknown:
         raise SystemExit(f"no such part: {', '.join(sorted(unknown))}")
+    chosen = [step for step in STEPS if not parts or step.part in parts]
+    print(f"steps: {len(chosen)}, {AT_A_TIME} at a time; a line when one has ended", flush=True)
     started = time.monotonic()
-    results = [run(step) for step in STEPS if not parts or step.part in parts]
+    results = run_all(chosen)
     print(f"{'all':<14} {'':<6} {time.monotonic() - started:7.1f} s")
     print(f"{results.count(True)} passed, {results.count(False)} failed")
     return 0 if all(results) else 1
