@@ -103,13 +103,13 @@ def examples(module: str) -> list[Example]:
     return found
 
 
-def playbook(directory: Path, tasks: list[Task], *, variables: dict[str, Any] | None = None) -> str:
+def playbook(directory: Path, tasks: list[Task], variables: dict[str, Any]) -> str:
     """Run tasks in one play against nothing but the variables; what Ansible prints."""
     play = {
         "name": "Documentation",
         "hosts": "localhost",
         "gather_facts": False,
-        "vars": variables or {},
+        "vars": variables,
         "tasks": tasks,
     }
     path = directory / "play.yml"
@@ -133,13 +133,13 @@ def ansible(arguments: list[str], **environment: str) -> str:
     return done.stdout
 
 
-def keep(name: str, directory: Path) -> Task:
-    copy = {"content": f"{{{{ {name} | to_json }}}}", "dest": str(directory / f"{name}.json"), "mode": "0600"}
-    return {"name": f"Keep {name}", "ansible.builtin.copy": copy}
-
-
-def read(name: str, directory: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((directory / f"{name}.json").read_text())
+def returned(tasks: list[Task], names: list[str], directory: Path, variables: dict[str, Any]) -> dict[str, Any]:
+    """Run tasks and read what they registered under these names, all written at the end: a file a task takes long."""
+    path = directory / "returned.json"
+    everything = ", ".join(f"'{name}': {name}" for name in names)
+    copy = {"content": f"{{{{ {{{everything}}} | to_json }}}}", "dest": str(path), "mode": "0600"}
+    playbook(directory, [*tasks, {"name": "Keep what was returned", "ansible.builtin.copy": copy}], variables)
+    found: dict[str, Any] = json.loads(path.read_text())
     return found
 
 
@@ -170,14 +170,14 @@ def run(
     for module, index in order:
         before, call, after = examples(module)[index]
         name = f"{module}_{index}"
-        tasks += [*before, call | {"register": name}, keep(name, directory)]
+        tasks += [*before, call | {"register": name}]
         if "register" in call:
             tasks.append(
                 {"name": "As the example says", "ansible.builtin.set_fact": {call["register"]: f"{{{{ {name} }}}}"}}
             )
         tasks += after
-    playbook(directory, tasks, variables=variables)
-    return {(module, index): read(f"{module}_{index}", directory) for module, index in order}
+    found = returned(tasks, [f"{module}_{index}" for module, index in order], directory, variables)
+    return {(module, index): found[f"{module}_{index}"] for module, index in order}
 
 
 def variables(source: Path, target: Path) -> dict[str, Any]:
@@ -231,9 +231,8 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, An
         elif "clusters" in spec_of(module).options:
             sides = {"clusters": [nowhere | {"cluster_name": name} for name in ("cluster-a", "cluster-b")]}
         call = {"name": "Fail", f"{NAME}.{module}": minimal(module) | sides, "register": module, "ignore_errors": True}
-        tasks += [call, keep(module, directory)]
-    playbook(directory, tasks)
-    return {module: read(module, directory) for module in MODULES}
+        tasks.append(call)
+    return returned(tasks, list(MODULES), directory, {})
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -241,11 +240,11 @@ def test_failures_are_as_documented(failures: dict[str, dict[str, Any]], module:
     result = failures[module]
     assert result["failed"]
     assert result["failure"]["hint"]
-    returned = {name: value for name, value in result.items() if name not in ANSIBLE}
+    told = {name: value for name, value in result.items() if name not in ANSIBLE}
     # Nothing is known of a cluster that cannot be reached.
-    assert returned.pop(module) == {}
+    assert told.pop(module) == {}
     returns = {name: entry for name, entry in documentation()[module]["return"].items() if name != module}
-    assert list(differences(returns, returned)) == []
+    assert list(differences(returns, told)) == []
 
 
 def minimal(module: str) -> dict[str, Any]:
