@@ -69,8 +69,6 @@ def test_a_cluster_joins_and_nobody_moves(fleet: TestBed, run: Any) -> None:
     assert {name: slice_of(fleet, name) for name in before} == before
     paths = {write.path.rpartition("/")[2] for write in written(fleet, marks)}
     assert paths == {"kubevirt-external-ca", "livemigration-trust"}, "only the trust in it is new to them"
-    nothing_to_do(run("site"))
-    nothing_to_do(run("verify"))
 
 
 def test_a_network_that_was_lost_is_reported_and_mended(fleet: TestBed, run: Any) -> None:
@@ -91,7 +89,6 @@ def test_the_fleet_is_renumbered_without_two_pods_having_one_address(fleet: Test
     after = {name: slice_of(fleet, name) for name in KINDS}
     assert all(after[name] != before[name] for name in KINDS if name != "munich"), (before, after)
     nothing_to_do(run("site", migration_network_max_clusters=16))
-    nothing_to_do(run("verify", migration_network_max_clusters=16))
 
 
 def test_all_of_it_goes_again(fleet: TestBed, run: Any) -> None:
@@ -100,8 +97,7 @@ def test_all_of_it_goes_again(fleet: TestBed, run: Any) -> None:
         assert networks(fleet, name) == [], name
         for kubevirt in cluster.client.list("kubevirts"):
             assert "network" not in kubevirt["spec"]["configuration"].get("migrations", {}), name
-    gone = run("teardown", migration_network_max_clusters=16).succeeded()
-    assert gone.writes == [], gone.output
+    nothing_to_do(run("teardown", migration_network_max_clusters=16))
 
 
 def networks(fleet: TestBed, name: str) -> list[dict[str, Any]]:
