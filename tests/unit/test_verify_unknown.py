@@ -98,7 +98,10 @@ def test_what_is_not_known_deep_inside_is_said_as_unknown_too() -> None:
     ("facts", "expected"),
     [
         ({"readiness": "unchecked", "bridge": "br1"}, ["br1 on every node, leading out of it"]),
-        ({"readiness": "unchecked", "bridge": None, "interface": "eth1.5"}, ["eth1.5 on every node, leading out of it"]),
+        (
+            {"readiness": "unchecked", "bridge": None, "interface": "eth1.5"},
+            ["eth1.5 on every node, leading out of it"],
+        ),
         ({"readiness": "found", "bridge": "br1"}, []),
     ],
 )
