@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..module_utils import _verify
+from ..module_utils._verify_bundles import Bundles
 
 DOCUMENTATION = r"""
 name: fleet_report
@@ -40,6 +41,24 @@ options:
     type: list
     elements: dict
     default: []
+  bundles:
+    description: The results of M(livemigration.kubevirt.trust_bundle), one a cluster.
+    type: list
+    elements: dict
+    default: []
+  staying:
+    description: Every cluster of the inventory that is not marked to leave. Trust in others is a warning.
+    type: list
+    elements: str
+    default: []
+  expiry_warning_days:
+    description: A CA that expires in fewer days is a warning.
+    type: float
+    default: 1
+  probe:
+    description: What M(livemigration.kubevirt.migration_probe) found, if it ran.
+    type: dict
+    default: {}
 seealso:
   - plugin: livemigration.kubevirt.fleet_report_lines
     plugin_type: filter
@@ -64,10 +83,15 @@ def fleet_report(
     fleet: Mapping[str, Mapping[str, Any]],
     trust: Sequence[Mapping[str, Any]] = (),
     findings: Sequence[Mapping[str, Any]] = (),
+    bundles: Sequence[Mapping[str, Any]] = (),
+    staying: Sequence[str] = (),
+    expiry_warning_days: float = 1.0,
+    probe: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The report."""
     finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return _verify.report(fleet, trust, findings, finished)
+    trusted = Bundles(bundles, frozenset(staying), float(expiry_warning_days))
+    return _verify.report(fleet, trust, findings, finished, trusted, probe)
 
 
 class FilterModule:

@@ -22,6 +22,7 @@ author:
 description:
   - Every two clusters, or the pairs that are named. Pairs of clusters that do not exist, clusters that are to be
     taken out and still are in the fleet, and bundles that would grow past the 50 CAs that KubeVirt keeps are refused.
+  - With O(leaving) the pairs whose trust is to end instead, those with one of these clusters that trust each other now.
 positional: _input, pairs, bundles, forget
 options:
   _input:
@@ -49,6 +50,16 @@ options:
     type: list
     elements: str
     default: []
+  leaving:
+    description: Clusters that are to trust nobody any more, and nobody them, as far as O(bundles) say that they do.
+    type: list
+    elements: str
+    default: []
+  silent:
+    description: Clusters that do not answer. Pairs with one of these are left out.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -71,12 +82,19 @@ def trust_pairs(
     bundles: Sequence[Mapping[str, Any]] = (),
     forget: Sequence[str] = (),
     inventory: Sequence[str] = (),
+    leaving: Sequence[str] = (),
+    silent: Sequence[str] = (),
 ) -> list[list[str]]:
     """The pairs. :raises AnsibleFilterError: when they cannot be."""
+    known = {each["cluster"]: each for each in bundles}
     try:
-        found = fleet.pairs(list(clusters), pairs, inventory)
+        wanted = fleet.pairs(list(clusters), pairs, inventory)
         fleet.refuse_present(clusters, forget)
-        fleet.refuse_overflow(found, {each["cluster"]: each for each in bundles})
+        found = [pair for pair in wanted if not set(pair) & set(silent)]
+        if leaving:
+            found = fleet.trusting(known, leaving)
+        else:
+            fleet.refuse_overflow(found, known)
     except BadInput as error:
         raise AnsibleFilterError(str(error)) from error
     return [list(pair) for pair in found]

@@ -18,7 +18,7 @@ from ._cluster import Cluster, Object
 from ._errors import BadInput, Missing
 from ._job import Job, Result
 from ._plan import Plan, plan_of
-from ._probe_links import Place, Site, findings, links
+from ._probe_links import ALONE, WITHOUT_NETWORK, Place, Site, findings, links
 from ._probe_run import Ground
 from ._resources import NAD, POD
 from ._sync_address import parse
@@ -26,7 +26,10 @@ from ._sync_address import parse
 
 def work(job: Job) -> Result:
     """Probe, unless in check mode; what is removed of an interrupted run is the only lasting change."""
-    grounds = observe(job)
+    grounds, without = observe(job)
+    if len(grounds) < 2:
+        alone = [Site(each.cluster.name, "", "", "", each.places, {"error": ALONE}) for each in grounds]
+        return job.finish(Plan(), migration_probe=_result([] if job.check_mode else [*alone, *without]))
     run = secrets.token_hex(4)
     swept, made = plan(job, grounds, run)
     later = _later(grounds, made)
@@ -48,15 +51,26 @@ def work(job: Job) -> Result:
         runs.clean_up(job, grounds, run)
         raise
     warnings += runs.clean_up(job, grounds, run, wait=True)
-    return job.finish(swept, actions=actions, warnings=warnings, migration_probe=_result(sites))
+    # Behind those that were probed, whose reports name each other by their places.
+    return job.finish(swept, actions=actions, warnings=warnings, migration_probe=_result([*sites, *without]))
 
 
-def observe(job: Job) -> list[Ground]:
-    """Where the probes will run and what they will look for. :raises MigrationError: where none can run."""
+def observe(job: Job) -> tuple[list[Ground], list[Site]]:
+    """Where the probes will run and what they will look for, and the clusters on which none can."""
     if len(job.clusters) < 2:
         hint = "Name every cluster of the fleet in clusters."
         raise BadInput("at least two clusters", str(len(job.clusters)), hint=hint, reason="too_few_clusters")
-    return [_ground(cluster) for cluster in job.clusters.values()]
+    grounds, without = [], []
+    for cluster in job.clusters.values():
+        try:
+            grounds.append(_ground(cluster))
+        except Missing as error:
+            if error.reason not in WITHOUT_NETWORK:
+                raise
+            # The others are probed all the same.
+            report = {"error": error.found, "missing": error.reason, "wanted": error.wanted, "hint": error.hint}
+            without.append(Site(cluster.name, "", "", "", (), report))
+    return grounds, without
 
 
 def plan(job: Job, grounds: list[Ground], run: str) -> tuple[Plan, Plan]:

@@ -14,6 +14,12 @@ from ._checks import Finding, Severity
 Status = Literal["passes", "too_small", "nothing", "unproven", "unknown"]
 Report = Mapping[str, Any]
 
+ALONE = "no other cluster with a migration network"
+"""Why a probe had nobody to test with, which is not its cluster's fault."""
+
+WITHOUT_NETWORK = ("no_network", "no_nad")
+"""Reasons for which no probe can be on a cluster."""
+
 _DOORS = {"open": "open", "ECONNREFUSED": "refused"}
 
 
@@ -159,7 +165,13 @@ def _peer(site: Site, index: int) -> tuple[int, int, int, int]:
 
 def _site(site: Site) -> Iterator[Finding]:
     title, mtu = f"probe on {site.node or 'no node'}", site.report.get("mtu", 0)
-    if not site.spoke:
+    if site.report.get("missing"):
+        wanted, found = str(site.report["wanted"]), str(site.report["error"])
+        check = str(site.report["missing"]).replace("_", "-")
+        yield _finding(check, site.cluster, "migration network", wanted, found, str(site.report["hint"]))
+    elif site.report.get("error") == ALONE:
+        return
+    elif not site.spoke:
         hint = "Look at the events of the pod in the run's output; links of this cluster are not proven."
         yield _finding("probe-failed", site.cluster, title, "a result", str(site.report["error"]), hint)
     elif site.mtu and mtu != site.mtu:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from . import _kubevirt as kv
+from ._cluster import Cluster
 from ._errors import Busy, Missing
 from ._job import Job
 from ._wait import Verdict, wait_for
@@ -14,7 +15,9 @@ _WANTED = "no unfinished migration"
 _OBJECT = "VirtualMachineInstanceMigration"
 
 
-def require(job: Job, harm: str, *, seconds: float = 0, allow: bool = False) -> list[str]:
+def require(
+    job: Job, harm: str, *, seconds: float = 0, allow: bool = False, cluster: Cluster | None = None
+) -> list[str]:
     """Refuse while migrations run anywhere on the cluster, or wait until they have ended.
 
     Check mode does not wait: it says that it would.
@@ -22,14 +25,16 @@ def require(job: Job, harm: str, *, seconds: float = 0, allow: bool = False) -> 
     :param harm: what the write would do to them, a sentence.
     :param seconds: how long to wait; 0 refuses at once.
     :param allow: whether the user takes the harm.
+    :param cluster: where to look; only modules of one cluster need not say it.
     :returns: warnings.
     :raises Busy: while they run.
     :raises DeadlineExceeded: when they still ran after the time.
     """
-    open_ones = [] if allow else _unfinished(job)
+    where = cluster or job.cluster
+    open_ones = [] if allow else _unfinished(where)
     if not open_ones:
         return []
-    name = job.cluster.name
+    name = where.name
     if not seconds:
         hint = f"{harm} Let them end or cancel them; with wait_for_migrations the run waits for them."
         raise Busy(_WANTED, ", ".join(open_ones), name, _OBJECT, hint)
@@ -37,7 +42,7 @@ def require(job: Job, harm: str, *, seconds: float = 0, allow: bool = False) -> 
         return [f"{name}: would wait for {len(open_ones)} unfinished migrations: {', '.join(open_ones)}"]
 
     def look() -> Verdict:
-        left = kv.unfinished_migrations(job.cluster)
+        left = kv.unfinished_migrations(where)
         return Verdict(not left, f"{len(left)} left, such as {left[0]}" if left else "")
 
     wait_for(
@@ -54,9 +59,9 @@ def require(job: Job, harm: str, *, seconds: float = 0, allow: bool = False) -> 
     return []
 
 
-def _unfinished(job: Job) -> list[str]:
+def _unfinished(cluster: Cluster) -> list[str]:
     try:
-        return kv.unfinished_migrations(job.cluster)
+        return kv.unfinished_migrations(cluster)
     except Missing:
         # Without KubeVirt nothing migrates.
         return []

@@ -9,10 +9,11 @@ from typing import Any
 
 from . import _kubevirt as kv
 from . import _pem as pem
+from . import _quiet as quiet
 from . import _trust_memory as memories
 from . import _trust_side as sides
 from ._cluster import Cluster
-from ._errors import BadInput, Busy, Conflict, ServerTrouble, Unreachable
+from ._errors import BadInput, Conflict, ServerTrouble, Unreachable
 from ._job import Job, Result
 from ._kubevirt_settings import drops_peers
 from ._plan import Change, Plan, create, merge, plan_of
@@ -22,6 +23,7 @@ from ._wait import Verdict, wait_for
 
 Pair = tuple[Side, Side]
 
+_HARM = "Migrations between the two clusters would fail."
 _HINT = (
     "virt-operator takes CAs in from ConfigMap kubevirt-external-ca when it reconciles: look at its log. It skips"
     " certificates that are expired or, when the clocks differ, not valid yet."
@@ -34,12 +36,13 @@ def work(job: Job) -> Result:
     pair = observe(job)
     _refuse_impossible(job, pair, present)
     exchange = Exchange(job, pair, present)
+    warnings = [] if present else quiet_sides(job, pair)
     if job.check_mode:
         done = plan(job, pair, present)
         job.apply(done)
-        warnings = [f"{side.cluster}: {reason}; its CA may change" for side, reason in _unsettled(pair)]
+        warnings += [f"{side.cluster}: {reason}; its CA may change" for side, reason in _unsettled(pair)]
     else:
-        done, pair, warnings = *exchange.run(), []
+        done, pair = exchange.run()
     result = _result(job, pair, exchange.repeats)
     return job.finish(done, warnings=[*warnings, *(_drops(job, pair) if present else [])], migration_trust=result)
 
@@ -64,6 +67,16 @@ def plan(job: Job, pair: Pair, present: bool) -> Plan:
         else:
             changes += _withdraw(cluster, side, peer)
     return plan_of(changes)
+
+
+def quiet_sides(job: Job, pair: Pair) -> list[str]:
+    """Refuse to end the trust of a side on which migrations run, or wait for them; warnings of check mode."""
+    told: list[str] = []
+    for key, side, peer in _directions(pair):
+        if side.holds(*side.ever(peer)):
+            seconds, allow = job.params["wait_for_migrations"], job.params["allow_during_migrations"]
+            told += quiet.require(job, _HARM, seconds=seconds, allow=allow, cluster=job.clusters[key])
+    return told
 
 
 class Exchange:
@@ -100,6 +113,9 @@ class Exchange:
         open_ones = [(side, peer) for _key, side, peer in _directions(pair) if not self._reached(side, peer)]
         if not open_ones:
             return Verdict(True)
+        if not self._present:
+            # One may have begun since: right before the write, and the other side may have been waited for.
+            quiet_sides(self._job, pair)
         try:
             self._write(plan(self._job, pair, self._present))
         except Conflict as error:
@@ -156,7 +172,7 @@ def _withdraw(cluster: Cluster, side: Side, peer: Side) -> list[Change | None]:
 
 def _refuse_impossible(job: Job, pair: Pair, present: bool) -> None:
     now = job.clock.wall()
-    for key, side, peer in _directions(pair):
+    for _key, side, peer in _directions(pair):
         where = f"Secret {kv.namespace_of(side.kubevirt)}/{CA}"
         version = kv.version(side.kubevirt)
         if version is not None and version < kv.FIRST_RELEASE:
@@ -171,12 +187,6 @@ def _refuse_impossible(job: Job, pair: Pair, present: bool) -> None:
             raise BadInput("two different CAs", "one and the same", side.cluster, where, hint, "shared_ca")
         if present and not side.holds(peer.own.fingerprint):
             sides.refuse_full(side, {peer.own.fingerprint}, now)
-        removes = not present and side.holds(*side.ever(peer))
-        open_ones = kv.unfinished_migrations(job.clusters[key]) if removes else []
-        if open_ones and not job.params["allow_during_migrations"]:
-            hint = "Let them end or cancel them, or set allow_during_migrations."
-            found = ", ".join(open_ones)
-            raise Busy("no unfinished migration", found, side.cluster, "VirtualMachineInstanceMigration", hint)
 
 
 def _unsettled(pair: Pair) -> list[tuple[Side, str]]:

@@ -10,9 +10,10 @@ import re
 from typing import Any
 
 from . import _kubevirt as kv
+from . import _quiet as quiet
 from . import _trust_memory as memories
 from . import _trust_side as sides
-from ._errors import BadInput, Busy, Conflict
+from ._errors import BadInput, Conflict
 from ._job import Job, Result
 from ._plan import Change, Plan, plan_of
 from ._trust_side import CA, MOST, Side, describe
@@ -55,7 +56,7 @@ def work(job: Job) -> Result:
     side = observe(job)
     done, warnings = Plan(), [*_unremembered(leaving, side), *_expiry(job, side)]
     if plan(job, side, leaving).changed:
-        _refuse(job, side, leaving)
+        warnings += _refuse(job, side, leaving)
         done, side = _remove(job, side, leaving)
     return job.finish(done, warnings=warnings, trust_bundle=_result(job, side))
 
@@ -87,6 +88,8 @@ def _remove(job: Job, side: Side, leaving: Leaving) -> tuple[Plan, Side]:
         if not settled.done:
             return Verdict(False, f"KubeVirt is not settled: {settled.reason}")
         wanted = plan(job, now, leaving)
+        if wanted.changed:
+            _quiet(job)
         try:
             for change in wanted.changes:
                 job.apply(Plan((change,)))
@@ -109,15 +112,17 @@ def _remove(job: Job, side: Side, leaving: Leaving) -> tuple[Plan, Side]:
     return Plan(tuple(done.values())), last[0]
 
 
-def _refuse(job: Job, side: Side, leaving: Leaving) -> None:
+def _refuse(job: Job, side: Side, leaving: Leaving) -> list[str]:
     where = f"ConfigMap {side.namespace}/{CA}"
     if side.own.fingerprint in leaving.cas(side):
         hint = "A cluster cannot leave itself. Run this on the clusters that stay."
         raise BadInput("CAs of other clusters", "the cluster's own CA", side.cluster, where, hint, "own_ca")
-    open_ones = [] if job.params["allow_during_migrations"] else kv.unfinished_migrations(job.cluster)
-    if open_ones:
-        found, hint = ", ".join(open_ones), f"{_HARM} Let them end or cancel them, or set allow_during_migrations."
-        raise Busy("no unfinished migration", found, side.cluster, "VirtualMachineInstanceMigration", hint)
+    return _quiet(job)
+
+
+def _quiet(job: Job) -> list[str]:
+    seconds, allow = job.params["wait_for_migrations"], job.params["allow_during_migrations"]
+    return quiet.require(job, _HARM, seconds=seconds, allow=allow)
 
 
 def _unremembered(leaving: Leaving, side: Side) -> list[str]:

@@ -39,6 +39,24 @@ def pairs(clusters: Sequence[str], named: Sequence[Any], inventory: Collection[s
     return list(found.values())
 
 
+def trusting(bundles: Mapping[str, Mapping[str, Any]], leaving: Collection[str]) -> list[Pair]:
+    """The pairs with a cluster that leaves of which one trusts the other, or remembers that it did.
+
+    :param bundles: of every cluster what ``trust_bundle`` says of it.
+    """
+    return [
+        (first, second)
+        for first, second in itertools.combinations(bundles, 2)
+        if (first in leaving or second in leaving)
+        and (_knows(bundles[first], bundles[second]) or _knows(bundles[second], bundles[first]))
+    ]
+
+
+def _knows(bundle: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    remembered = {peer["uid"] for peer in bundle["peers"]}
+    return other["uid"] in remembered or other["ca"]["fingerprint"] in bundle["fingerprints"]
+
+
 def refuse_overflow(wanted: Sequence[Pair], bundles: Mapping[str, Mapping[str, Any]]) -> None:
     """Refuse, before anything is written anywhere, what does not fit into a bundle.
 

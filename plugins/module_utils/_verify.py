@@ -15,6 +15,7 @@ from typing import Any
 
 from . import _verify_fleet as between
 from . import _verify_trust as trust
+from ._verify_bundles import Bundles
 from ._verify_cluster import UNKNOWN, Seen, section
 from ._verify_drift import Entry
 
@@ -24,6 +25,7 @@ SCHEMA_VERSION = 1
 OK, DRIFT, INCOMPLETE = "ok", "drift", "incomplete"
 
 Report = dict[str, Any]
+_NO_BUNDLES = Bundles()
 
 
 def report(
@@ -31,6 +33,8 @@ def report(
     trust_results: Sequence[Mapping[str, Any]],
     findings: Sequence[Mapping[str, Any]],
     finished: str,
+    bundles: Bundles = _NO_BUNDLES,
+    probe: Mapping[str, Any] | None = None,
 ) -> Report:
     """Judge what was read.
 
@@ -38,17 +42,21 @@ def report(
     :param trust_results: the results of module migration_trust in check mode, one a pair.
     :param findings: in what the clusters do not agree, by the inventory and by what each says of itself.
     :param finished: when, for the reader.
+    :param bundles: whom each cluster trusts.
+    :param probe: what module migration_probe proved, if it ran.
     """
-    clusters = _with_trust([Seen.of(name, body or {}) for name, body in fleet.items()], trust_results)
-    looked_at = {each.name for each in clusters if each.look is not None}
+    hindrances = [*bundles.hindrances(), *trust.hindrances(trust_results)]
+    clusters = _with_trust([Seen.of(name, body or {}) for name, body in fleet.items()], hindrances)
+    looked_at = {each.name for each in clusters if each.look is not None} - bundles.failures.keys()
     pairs = trust.directions([each.name for each in clusters], looked_at, trust_results)
     entries = [
         *(entry for each in clusters for entry in each.entries()),
         *between.entries(clusters, findings),
         *trust.entries(pairs, trust_results),
+        *bundles.entries(trust.compared(trust_results)),
     ]
     outcomes = {each.name: _outcome(each, entries) for each in clusters}
-    authorities = trust.authorities(trust_results)
+    authorities = {each["cluster"]: each["ca"] for each in bundles.found} | trust.authorities(trust_results)
     sections = [
         {**section(each, outcomes[each.name]), "ca": authorities.get(each.name) or UNKNOWN} for each in clusters
     ]
@@ -59,16 +67,24 @@ def report(
         "outcome": _worst(outcomes.values()),
         "clusters": sections,
         "trust": pairs,
+        "probe": _probe(probe),
         "drift": _told(entry for entry in entries if entry.finding.severity == "error"),
         "warnings": _told(entry for entry in entries if entry.finding.severity == "warning"),
         "unknown": [gap for each in sections for gap in _gaps(each)],
     }
 
 
-def _with_trust(clusters: Sequence[Seen], results: Sequence[Mapping[str, Any]]) -> list[Seen]:
+def _probe(found: Mapping[str, Any] | None) -> dict[str, Any] | str:
+    """What was proven with packets; nobody has tried unless there is a link."""
+    if not found or not found.get("links"):
+        return UNKNOWN
+    return {part: found[part] for part in ("passed", "links", "probes")}
+
+
+def _with_trust(clusters: Sequence[Seen], hindrances: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Seen]:
     """The clusters, with what kept their trust from being looked at."""
     hindered: dict[str, Mapping[str, Any]] = {}
-    for name, failure in trust.hindrances(results):
+    for name, failure in hindrances:
         hindered.setdefault(name, failure)
     return [
         dataclasses.replace(each, failures={**each.failures, "trust": hindered[each.name]})

@@ -70,7 +70,7 @@ class Seen:
         return [
             {"part": part, **{field: str(failure.get(field) or "") for field in fields}}
             for part, failure in self.failures.items()
-            if part == "look" or not _refusal(failure)
+            if part == "look" or drift.unable(failure)
         ]
 
     def entries(self) -> list[Entry]:
@@ -80,7 +80,7 @@ class Seen:
         refusals = [
             drift.refused(self.name, failure)
             for part, failure in self.failures.items()
-            if part != "look" and _refusal(failure)
+            if part != "look" and not drift.unable(failure)
         ]
         # Of a cluster that is to have no network only what it left behind matters; the rest is planned anyway.
         told = [
@@ -116,12 +116,6 @@ def _single(results: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
     for each in results:
         if isinstance(each, Mapping):
             yield from _single(each["results"]) if "results" in each else (each,)
-
-
-def _refusal(failure: Mapping[str, Any]) -> bool:
-    """A module that says why: it has read the cluster and found that the inventory does not fit."""
-    reason = failure.get("reason")
-    return bool(reason) and reason not in drift.UNABLE
 
 
 def section(seen: Seen, outcome: str) -> Section:

@@ -15,6 +15,7 @@ from ._cluster import Object
 
 SITE = "livemigration.kubevirt.site"
 MIGRATE = "livemigration.kubevirt.migrate"
+TRUST = "livemigration.kubevirt.trust"
 
 MENDED = {"gate-off": SITE, "network-unset": SITE, "nad-unusable": SITE}
 """Which playbook mends what the checks of a cluster's network find; for the others the hint says what to do."""
@@ -34,6 +35,12 @@ UNABLE = frozenset(
     }
 )
 """Reasons of failures that say nothing of the cluster's state, only that it could not be read."""
+
+
+def unable(failure: Mapping[str, Any]) -> bool:
+    """Whether a failure says nothing of the cluster, only that it could not be read."""
+    return not failure.get("reason") or failure["reason"] in UNABLE
+
 
 _MOST = 6
 _LONGEST = 120

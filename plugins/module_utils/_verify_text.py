@@ -18,6 +18,7 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     """What a person reads."""
     return [
         *(_cluster(each, report["trust"]) for each in report["clusters"]),
+        *_probe(report["probe"]),
         *_entries("differs", report["drift"]),
         *_entries("warning", report["warnings"]),
         *_unknown(report["clusters"], report["unknown"]),
@@ -64,6 +65,12 @@ def _trusts(name: str, trust: Sequence[Mapping[str, Any]]) -> str:
 def _authority(found: Any) -> Iterator[str]:
     if found != UNKNOWN:
         yield f"CA expires in {found['expires_in_days']} days"
+
+
+def _probe(found: Any) -> Iterator[str]:
+    if found != UNKNOWN:
+        whole = sum(1 for link in found["links"] if link["status"] == "passes")
+        yield f"probe: {whole} of {len(found['links'])} links between clusters carry packets of full size"
 
 
 def _entries(word: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from . import _verify_drift as drift
 from ._checks import Finding
 from ._verify_cluster import UNKNOWN
-from ._verify_drift import SITE, Entry
+from ._verify_drift import SITE, TRUST, Entry
 
 Direction = dict[str, Any]
 _STATE = ("trusted", "pending", "peer_ca_expires_in_days", "dropped_in_hours")
@@ -50,7 +50,7 @@ def entries(found: Iterable[Direction], results: Iterable[Mapping[str, Any]]) ->
         where, wanted = f"trust in {peer}", f"the current CA of {peer} in its bundle"
         if each["trusted"] is False:
             state = "it waits to be taken in" if each["pending"] else "not there"
-            yield Entry(Finding("trust-missing", "error", cluster, where, wanted, state, ""), SITE)
+            yield Entry(Finding("trust-missing", "error", cluster, where, wanted, state, ""), TRUST)
         elif isinstance(each["dropped_in_hours"], int | float):
             state = f"virt-operator will drop it in {each['dropped_in_hours']} h"
             hint = "Set ca_renew_before to half of ca_duration or more (migration_network_limits)."
@@ -70,6 +70,11 @@ def hindrances(results: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, Mapp
             for name in _compared(result):
                 if named in (name, ""):
                     yield name, failure
+
+
+def compared(results: Iterable[Mapping[str, Any]]) -> set[frozenset[str]]:
+    """The pairs that are to trust each other, whatever became of the comparison."""
+    return {frozenset(_compared(result)) for result in results}
 
 
 def authorities(results: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -141,7 +141,8 @@ migration_probe:
         id:
           description:
             - C(link-dead), C(link-mtu), C(port-closed), C(pod-unreachable), C(pod-mtu), C(address-duplicate),
-              C(address-taken), C(interface-mtu), C(probe-failed), C(probe-limited) or C(result-cut).
+              C(address-taken), C(interface-mtu), C(no-network), C(no-nad), C(probe-failed), C(probe-limited) or
+              C(result-cut).
           type: str
           returned: always
         severity: {description: C(error) or C(warning)., type: str, returned: always}

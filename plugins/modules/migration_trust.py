@@ -54,6 +54,11 @@ options:
       - Whether O(state=absent) goes ahead while migrations are unfinished on a cluster. They may be lost.
     type: bool
     default: false
+  wait_for_migrations:
+    description:
+      - Seconds that O(state=absent) waits for migrations that are unfinished on either cluster; V(0) refuses at once.
+    type: int
+    default: 0
 seealso:
   - module: livemigration.kubevirt.kubevirt_migrations
   - module: livemigration.kubevirt.trust_bundle
@@ -208,6 +213,7 @@ MODULE = Module(
                 "source_namespace": {"type": "str"},
                 "target_namespace": {"type": "str"},
                 "allow_during_migrations": {"type": "bool", "default": False},
+                "wait_for_migrations": {"type": "int", "default": 0},
                 "wait_timeout": {"type": "int", "default": 300},
             }
         )

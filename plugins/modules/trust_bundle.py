@@ -49,6 +49,11 @@ options:
       - Whether O(forget) goes ahead while migrations are unfinished on the cluster. They may be lost.
     type: bool
     default: false
+  wait_for_migrations:
+    description:
+      - Seconds that O(forget) waits for migrations that are unfinished on the cluster; V(0) refuses at once.
+    type: int
+    default: 0
 seealso:
   - module: livemigration.kubevirt.migration_trust
 """
@@ -150,6 +155,7 @@ MODULE = Module(
                 "forget": {"type": "list", "elements": "str", "default": []},
                 "expiry_warning_days": {"type": "float", "default": 1},
                 "allow_during_migrations": {"type": "bool", "default": False},
+                "wait_for_migrations": {"type": "int", "default": 0},
                 "wait_timeout": {"type": "int", "default": 300},
             }
         )

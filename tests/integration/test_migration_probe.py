@@ -203,7 +203,9 @@ def test_verify_probes_when_asked_to_and_reports_what_it_finds(
         "verify_report": str(report),
     }
     playbook(wired, "verify", **asked).succeeded()
-    assert json.loads(report.read_text())["drift"] == []
+    proven = json.loads(report.read_text())
+    assert proven["drift"] == []
+    assert [(link["status"], link["passed_size"]) for link in proven["probe"]["links"]] == [("passes", 1400)] * 2
     with wired.fault("underlay-mtu", target.name, mtu="1372"):
         ran = playbook(wired, "verify", **asked)
     assert ran.code == 2, ran.output
@@ -216,6 +218,12 @@ def test_verify_probes_when_asked_to_and_reports_what_it_finds(
     assert ran.code == 4, ran.output
     outcomes = {each["name"]: each["outcome"] for each in json.loads(report.read_text())["clusters"]}
     assert outcomes[target.name] == "incomplete"
+    # One that the inventory leaves out of the network is not probed, and nothing is left to probe it with.
+    hosts = tmp_path / "hosts.yml"
+    hosts.write_text(json.dumps({"all": {"hosts": {target.name: {"migration_network_type": "none"}}}}))
+    ran = playbook(wired, "verify", f"--inventory={hosts}", **asked)
+    assert (ran.code, ran.writes) == (2, []), ran.output
+    assert json.loads(report.read_text())["probe"] == "unknown"
 
 
 def test_a_run_that_is_killed_leaves_a_pod_that_the_next_run_removes(

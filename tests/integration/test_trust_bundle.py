@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 from integration.calls import between, on
@@ -17,6 +20,7 @@ from testbed.testing import TestBed, TestCluster
 MEMORY = ("configmaps", "livemigration-trust", "kubevirt")
 BUNDLE = ("configmaps", "kubevirt-ca", "kubevirt")
 CA = ("secrets", "kubevirt-ca", "kubevirt")
+VMIM = {"metadata": {"name": "move", "namespace": "default"}, "spec": {"vmiName": "moving"}}
 
 # Faults, and CAs of nobody.
 pytestmark = pytest.mark.simulated
@@ -77,6 +81,57 @@ def test_the_playbook_takes_out_who_left_and_refuses_who_is_there(
     assert fingerprint(source) in trusted(target), "nobody asked the cluster that left"
     again = playbook(separate_bed, "trust", fleet=source.name, forget=target.name).succeeded()
     assert (sum(again.changed.values()), again.writes) == (0, [])
+
+
+def beside(directory: Path, **hosts: dict[str, Any]) -> str:
+    """A second inventory, which says more of the demo's clusters."""
+    path = directory / "hosts.yml"
+    path.write_text(json.dumps({"all": {"hosts": {name.replace("_", "-"): body for name, body in hosts.items()}}}))
+    return f"--inventory={path}"
+
+
+DEAD: dict[str, Any] = {"cluster_connection": {"host": "https://127.0.0.1:9"}}
+
+
+def test_a_cluster_that_is_dead_keeps_nothing_from_the_others(
+    separate_bed: TestBed, pair: tuple[TestCluster, TestCluster], tmp_path: Path
+) -> None:
+    source, target = pair
+    between(separate_bed, "migration_trust", state="absent")["changed"]
+    # Who is marked to leave is given no trust, and need not even answer.
+    hosts = beside(tmp_path, aachen=DEAD, bern=DEAD | {"migration_network_state": "absent"})
+    ran = playbook(separate_bed, "trust", hosts)
+    assert (ran.code, sum(ran.changed.values())) == (2, 1), ran.output
+    assert fingerprint(source) in trusted(target)
+    assert fingerprint(target) in trusted(source)
+    last = ran.output.rpartition("TASK [livemigration.kubevirt.trust : Fail")[2]
+    assert '"aachen: wanted an API server that answers; found https://127.0.0.1:9' in last, ran.output
+    assert "cluster-a: the CA expires in" in last, ran.output
+    assert "bern:" not in ran.output
+
+
+def test_a_cluster_leaves_alone_and_is_trusted_no_longer(
+    separate_bed: TestBed, pair: tuple[TestCluster, TestCluster], tmp_path: Path
+) -> None:
+    source, target = pair
+    source.vm("moving")
+    with separate_bed.fault("copy-seconds", source.name, seconds="600"):
+        source.client.create("virtualmachineinstancemigrations", VMIM)
+        waited = playbook(
+            separate_bed, "teardown", fleet=target.name, migration_network_wait_for_migrations=1
+        ).refused()
+    assert "1 left, such as default/move" in waited.output, waited.output
+    source.client.delete("virtualmachineinstancemigrations", "move", "default")
+    source.client.until(lambda found: found is None, "virtualmachineinstancemigrations", "move", "default", 20.0)
+    # The one that stays is dead: the other one leaves all the same, and the run says what is left to do.
+    dead = beside(tmp_path, cluster_a=DEAD)
+    left = playbook(separate_bed, "teardown", dead, f"--limit={target.name}").succeeded()
+    assert fingerprint(source) not in trusted(target)
+    assert fingerprint(target) in trusted(source)
+    assert f"trust --limit {source.name} -e forget={target.name}" in left.output, left.output
+    left = playbook(separate_bed, "teardown", fleet=target.name).succeeded()
+    assert (fingerprint(target) in trusted(source), source.client.get(*MEMORY)) == (False, None)
+    assert {write.path.rpartition("/")[0] for write in left.writes} == {"/api/v1/namespaces/kubevirt/configmaps"}
 
 
 def test_nothing_is_written_anywhere_when_one_bundle_would_overflow(

@@ -89,6 +89,11 @@ def test_the_own_ca_stays_and_migrations_are_minded(fleet: tuple[Site, Site, Sit
         look(first, "cluster-c")
     assert first.cluster.writes == []
     assert look(first)["trust_bundle"]["room"] == 47
+    told = look(first, "cluster-c", wait_for_migrations=60, check_mode=True)
+    assert "would wait for 1 unfinished migrations" in str(told["warnings"])
+    with pytest.raises(DeadlineExceeded, match="default/open"):
+        look(first, "cluster-c", wait_for_migrations=60)
+    assert first.cluster.writes == []
     assert look(first, "cluster-c", allow_during_migrations=True)["changed"]
 
 

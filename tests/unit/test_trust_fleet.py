@@ -18,7 +18,8 @@ PAIRS = st.lists(st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique
 
 def bundle(name: str, *others: str) -> dict[str, Any]:
     """What trust_bundle says; fingerprints are names here."""
-    return {"cluster": name, "ca": {"fingerprint": f"ca-of-{name}"}, "fingerprints": [f"ca-of-{name}", *others]}
+    own = {"cluster": name, "uid": f"uid-of-{name}", "ca": {"fingerprint": f"ca-of-{name}"}, "peers": []}
+    return {**own, "fingerprints": [f"ca-of-{name}", *others]}
 
 
 @given(st.lists(st.text(min_size=1), unique=True, max_size=8))

@@ -210,6 +210,7 @@ def test_several_findings_of_one_kind_on_one_object_become_one() -> None:
 def test_trust_that_is_missing_waits_or_will_end() -> None:
     missing = judged(fleet(), [pair(source={"trusts_peer": False})])
     assert (ids(missing), outcomes(missing)) == (["trust-missing"], ["drift", "ok"])
+    assert missing["drift"][0]["playbook"] == "livemigration.kubevirt.trust"
     assert missing["drift"][0]["found"] == "not there"
     waits = judged(fleet(), [pair(source={"trusts_peer": False, "pending": True})])
     assert waits["drift"][0]["found"] == "it waits to be taken in"

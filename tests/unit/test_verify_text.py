@@ -61,4 +61,4 @@ def test_only_what_is_proven_is_counted() -> None:
     assert "2 of 3 pods in" in first
     assert "1 of 2 routers ready" in first
     assert "trusts 0 of 1" in first
-    assert "Mended by livemigration.kubevirt.site." in " ".join(others)
+    assert "Mended by livemigration.kubevirt.trust." in " ".join(others)

@@ -14,16 +14,19 @@ from unit.kubevirt_site import NAMESPACE, Site
 from unit.memory_cluster import Ticking, job
 
 
-def run(source: Site, target: Site, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
+def run(
+    source: Site, target: Site, *, check_mode: bool = False, clock: Ticking | None = None, **params: Any
+) -> dict[str, Any]:
     defaults = {
         "state": "present",
         "source_namespace": None,
         "target_namespace": None,
         "allow_during_migrations": False,
+        "wait_for_migrations": 0,
         "wait_timeout": 30,
     }
     clusters = {"source": source.cluster, "target": target.cluster}
-    call = job(clusters, Ticking(source.step, target.step), defaults | params, check_mode=check_mode)
+    call = job(clusters, clock or Ticking(source.step, target.step), defaults | params, check_mode=check_mode)
     result = {"told": call.tell, **trust.work(call)}
     assert "UFJJVkFURQ" not in json.dumps(result, default=str), "a private key got out"
     assert "PRIVATE" not in json.dumps(result, default=str)
@@ -37,6 +40,7 @@ def look(site: Site, *forget: str, check_mode: bool = False, **params: Any) -> d
         "forget": list(forget),
         "expiry_warning_days": 1.0,
         "allow_during_migrations": False,
+        "wait_for_migrations": 0,
         "wait_timeout": 30,
     }
     call = job({"cluster": site.cluster}, Ticking(site.step), defaults | params, check_mode=check_mode)

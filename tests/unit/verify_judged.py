@@ -8,17 +8,22 @@ import copy
 from typing import Any
 
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _verify as verify
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._verify_bundles import Bundles
 from unit.verify_fleet import pair
 from unit.verify_schema import assert_valid
 
 
 def judged(
-    seen: dict[str, Any], trust: list[dict[str, Any]] | None = None, findings: list[dict[str, Any]] | None = None
+    seen: dict[str, Any],
+    trust: list[dict[str, Any]] | None = None,
+    findings: list[dict[str, Any]] | None = None,
+    bundles: Bundles | None = None,
+    probe: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The report, held to its schema; nothing that was read is changed by it, and no key stands twice."""
     before = copy.deepcopy(seen)
     pairs = [pair()] if trust is None else trust
-    report = verify.report(seen, pairs, findings or [], "2026-11-23T02:00:00+00:00")
+    report = verify.report(seen, pairs, findings or [], "2026-11-23T02:00:00+00:00", bundles or Bundles(), probe)
     assert seen == before
     assert_valid(report)
     told = [*report["drift"], *report["warnings"]]
