@@ -35,7 +35,8 @@ NAMESPACE = "harvester-system"
 SETTING_NAME = "vm-migration-network"
 LIMITS_NAME = "kubevirt-migration"
 
-_PREFIX = "vm-migration-network.settings.harvesterhci.io"
+_MARKS = "settings.harvesterhci.io"
+_PREFIX = f"{SETTING_NAME}.{_MARKS}"
 HASH = f"{_PREFIX}/hash"
 ATTACHED = f"{_PREFIX}/net-attach-def"
 
@@ -55,6 +56,7 @@ class Seen:
     :param pools: what whereabouts has given out.
     :param pods: KubeVirt's own pods that use the network.
     :param whereabouts: whether its pools are known to the API server.
+    :param made: NADs that Harvester made for its own networks as ``namespace/name``.
     """
 
     cluster: Cluster
@@ -76,6 +78,7 @@ class Seen:
     pools: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
     whereabouts: bool = True
+    made: frozenset[str] = frozenset()
 
     @property
     def value(self) -> str:
@@ -138,6 +141,7 @@ def observe(cluster: Cluster) -> Seen:
         tuple(read.objects.get(IP_POOL, [])),
         tuple(cluster.list(POD, NAMESPACE, _OWN_PODS)),
         cluster.serves(IP_POOL),
+        frozenset(namespaced_name(each) for each in attachments if each is nad or _is_made(each)),
     )
 
 
@@ -164,6 +168,11 @@ def _attachments(setting: Object, attachments: list[Object]) -> tuple[Object | N
     made = {namespaced_name(each): each for each in attachments if _PREFIX in annotations_of(each)}
     found = next((each for each in attachments if namespaced_name(each) == wanted), None)
     return found, tuple(sorted(made.keys() - {wanted}))
+
+
+def _is_made(attachment: Object) -> bool:
+    """Each of Harvester's network settings marks its NAD with its own name."""
+    return any(key.endswith(f".{_MARKS}") for key in annotations_of(attachment))
 
 
 def annotations_of(body: Object) -> dict[str, str]:

@@ -22,6 +22,7 @@ from ._harvester_config import MGMT, Network, same
 from ._harvester_mtu import MTU, of_nad, of_uplinks
 from ._harvester_options import Wanted
 from ._nad_capacity import Need, Room
+from ._networks import Net
 from ._whereabouts import Span
 
 CLUSTER_NETWORK = "network.harvesterhci.io/clusternetwork"
@@ -182,7 +183,7 @@ def _other_settings(network: Network, seen: Seen) -> Iterator[Finding]:
 def _networks(wanted: Wanted, network: Network, seen: Seen) -> Iterator[Finding]:
     """What Harvester's validator does not compare the range with."""
     named = [("a range that Harvester reserves", ipaddress.ip_network(text)) for text in _RESERVED]
-    named += [(each.what, each.network) for each in seen.nets if each.kind != "pool" and not _harvesters(each.object)]
+    named += [(each.what, each.network) for each in seen.nets if each.kind != "pool" and not _harvesters(each, seen)]
     mine = ipaddress.ip_network(network.range)
     kept = wanted.slice.reserved if wanted.slice else ()
     for what, other in (*named, *wanted.avoid):
@@ -195,9 +196,11 @@ def _networks(wanted: Wanted, network: Network, seen: Seen) -> Iterator[Finding]
             )
 
 
-def _harvesters(name: str) -> bool:
-    """Harvester's own NADs are compared by their settings."""
-    return name.startswith(f"{harvester.NAMESPACE}/")
+def _harvesters(net: Net, seen: Seen) -> bool:
+    """Harvester's own NADs are compared by their settings; somebody else's in its namespace are not its own."""
+    others = (harvester.other_network(name, setting)[0] for name, setting in seen.others.items())
+    ranges = {theirs.range for theirs in others if theirs}
+    return net.object in seen.made or (net.object.startswith(f"{harvester.NAMESPACE}/") and str(net.network) in ranges)
 
 
 def _mtu(wanted: Wanted, network: Network, seen: Seen) -> Iterator[Finding]:
@@ -249,9 +252,7 @@ def _surroundings(network: Network, seen: Seen) -> Iterator[Finding]:
         title = kv.title(seen.kubevirt)
         yield _finding(seen, "kubevirt-unsettled", "a healthy KubeVirt", settled.reason, hint, object=title, warn=True)
     if seen.setting.get("source") == "env":
-        hint = (
-            "Remove HARVESTER_VM_MIGRATION_NETWORK from Harvester's deployment: it restores its value at every start."
-        )
+        hint = "Remove HARVESTER_VM_MIGRATION_NETWORK from Harvester's deployment: it wins at every start."
         yield _finding(seen, "value-from-env", "a value of its own", "a value from the environment", hint, warn=True)
     by_hand = kv.network(seen.kubevirt)
     if by_hand and not seen.value:

@@ -78,6 +78,14 @@ def test_every_guide_is_listed() -> None:
     assert {f"docs/{link}" for link in LINK.findall(text("docs/README.md"))} == guides
 
 
+@pytest.mark.parametrize("document", ["docs/limits.md", "docs/harvester.md"])
+def test_every_limit_has_its_reason(document: str) -> None:
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text(document).splitlines() if line[:1] == "|"]
+    told = [row for row in rows if len(row) == 3 and row[1].split(",")[0] in ("no", "refused", "left alone")]
+    assert told
+    assert [row[0] for row in told if not row[2]] == []
+
+
 def code_of(document: str) -> str:
     """Only what is set as code: prose may say "make sure"."""
     whole = text(document)

@@ -194,6 +194,20 @@ def test_networks_that_the_cluster_or_the_user_names_are_kept_apart(site: Site) 
     assert found(site) == ["range-overlaps-network"] * 3
 
 
+def test_only_harvesters_own_attachments_are_left_to_their_settings(site: Site) -> None:
+    run(site)
+    assert found(site) == []
+    text = json.dumps({"type": "bridge", "ipam": {"type": "whereabouts", "range": "192.170.10.0/24"}})
+    mark = {"storage-network.settings.harvesterhci.io": "true"}
+    site.put(NAD, "storage", {"namespace": NAMESPACE, "annotations": mark}, spec={"config": text})
+    assert found(site) == []
+    site.put(NAD, "theirs", {"namespace": NAMESPACE}, spec={"config": text})
+    assert found(site) == ["range-overlaps-network"]
+    # One that the mark was lost from is still that of its setting.
+    site.setting("storage-network", json.dumps(CONFIG | {"range": "192.170.10.0/24", "exclude": ["192.170.10.0/25"]}))
+    assert found(site) == []
+
+
 def test_the_mtu_is_that_of_the_uplinks(site: Site) -> None:
     assert found(site, mtu=1500) == []
     assert found(site, mtu=9000) == ["mtu-differs"]
