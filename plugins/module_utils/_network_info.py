@@ -54,7 +54,7 @@ def observe(job: Job) -> View:
         pools=found,
         others=pools.of_others(cluster, found, namespace),
         need=capacity.need(cluster, namespace, 0),
-        left=moves.read(cluster) if params["moves"] else None,
+        left=moves.read(cluster, job.clock.wall()) if params["moves"] else None,
         pod_names=frozenset(f"{namespace}/{pod['metadata']['name']}" for pod in cluster.list(POD, namespace)),
         bare_nodes=tuple(without_handler(cluster.list(NODE), seen)),
     )

@@ -1,27 +1,35 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What moves have left behind on a cluster: open attempts, migrations that ended, receivers without a guest."""
+"""What moves have left behind on a cluster: open attempts, stuck migrations, receivers without a guest."""
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from . import _attempt as attempt
 from ._checks import Finding
 from ._cluster import Cluster, Object, namespaced_name
-from ._resources import FINAL, VM, VMIM
+from ._resources import FINAL, VM, VMI, VMIM
 
-_REPEAT = "Repeat the move: it picks up where it stood."
+PATIENCE = 10
+"""Minutes after which a migration that has not ended, or is being deleted, is worth a word, whoever made it."""
+
+_UNDO = "ansible-playbook livemigration.kubevirt.migrate -e vm_migration_state=absent"
 
 
 class Left(NamedTuple):
-    """One object with the mark of a move.
+    """One object with the mark of a move, or a migration of anybody's that is late.
 
     :param what: ``source`` (VM with an open attempt), ``migration`` or ``receiver`` (VM that waits for a guest).
     :param phase: of a migration its phase, of a VM its run strategy.
     :param vm: the VM it belongs to, as ``namespace/name``.
+    :param attempt: the attempt of a move of ours; empty for what somebody else made.
+    :param minutes: of a migration how long it has not ended, or has been about to be deleted.
+    :param target: whether this cluster is the target of the move; ``None`` when it is no move between clusters.
+    :param guest: of a migration whether its VMI is there.
     """
 
     what: str
@@ -29,15 +37,32 @@ class Left(NamedTuple):
     vm: str
     attempt: str
     phase: str
+    deleting: bool = False
+    minutes: int = 0
+    target: bool | None = None
+    guest: bool = True
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it neither goes on nor ends, as far as one look can tell."""
+        late = self.minutes >= PATIENCE
+        return self.what == "migration" and late and (self.deleting or not (self.attempt or self.phase in FINAL))
 
     def as_dict(self) -> dict[str, Any]:
         """As a result carries it."""
-        return self._asdict()
+        shown = ("what", "object", "vm", "attempt", "phase", "deleting", "minutes")
+        return {name: value for name, value in self._asdict().items() if name in shown}
 
 
-def read(cluster: Cluster) -> tuple[Left, ...]:
-    """Every object of a move that is open or was given up; of one that ended well none is left."""
-    return (*_vms(cluster.list(VM)), *_migrations(cluster.list(VMIM)))
+def read(cluster: Cluster, now: datetime.datetime) -> tuple[Left, ...]:
+    """What belongs to a move that is open or was given up, and what is late; of what ended well nothing is left."""
+    found = [each for each in _migrations(cluster.list(VMIM), now) if each.attempt or each.stuck]
+    return (*_vms(cluster.list(VM)), *(_with_guest(cluster, each) if each.stuck else each for each in found))
+
+
+def _with_guest(cluster: Cluster, left: Left) -> Left:
+    namespace, _slash, name = left.vm.partition("/")
+    return left._replace(guest=cluster.get(VMI, name, namespace) is not None)
 
 
 def _vms(found: Iterable[Object]) -> Iterator[Left]:
@@ -45,18 +70,25 @@ def _vms(found: Iterable[Object]) -> Iterator[Left]:
         name, strategy = namespaced_name(vm), attempt.strategy(vm.get("spec") or {})
         title = f"VirtualMachine {name}"
         if _note(vm, attempt.ATTEMPT):
-            yield Left("source", title, name, _note(vm, attempt.ATTEMPT), strategy)
+            yield Left("source", title, name, _note(vm, attempt.ATTEMPT), strategy, target=False)
         elif strategy == attempt.RECEIVER and _note(vm, attempt.SOURCE_VM):
-            yield Left("receiver", title, name, "", strategy)
+            yield Left("receiver", title, name, "", strategy, target=True)
 
 
-def _migrations(found: Iterable[Object]) -> Iterator[Left]:
+def _migrations(found: Iterable[Object], now: datetime.datetime) -> Iterator[Left]:
     for vmim in found:
-        if _note(vmim, attempt.ATTEMPT):
-            name, spec, status = namespaced_name(vmim), vmim.get("spec") or {}, vmim.get("status") or {}
-            vm = f"{vmim['metadata'].get('namespace')}/{spec.get('vmiName')}"
-            title = f"VirtualMachineInstanceMigration {name}"
-            yield Left("migration", title, vm, _note(vmim, attempt.ATTEMPT), str(status.get("phase") or "new"))
+        name, metadata, spec = namespaced_name(vmim), vmim["metadata"], vmim.get("spec") or {}
+        since = metadata.get("deletionTimestamp") or metadata.get("creationTimestamp")
+        yield Left(
+            "migration",
+            f"VirtualMachineInstanceMigration {name}",
+            f"{metadata.get('namespace')}/{spec.get('vmiName')}",
+            _note(vmim, attempt.ATTEMPT),
+            str((vmim.get("status") or {}).get("phase") or "new"),
+            deleting="deletionTimestamp" in metadata,
+            minutes=int((now - datetime.datetime.fromisoformat(since)).total_seconds() // 60) if since else 0,
+            target=True if "receive" in spec else False if "sendTo" in spec else None,
+        )
 
 
 def _note(body: Object, name: str) -> str:
@@ -69,9 +101,14 @@ def findings(cluster: str, left: Iterable[Left]) -> Iterator[Finding]:
     An unfinished migration stands for its move; only what has nothing unfinished beside it is named by itself.
     """
     left = tuple(left)
-    running = {each.vm for each in left if each.what == "migration" and each.phase not in FINAL}
+    running = {each.vm for each in left if each.what == "migration" and each.attempt and each.phase not in FINAL}
     for each in left:
         match each.what:
+            case "migration" if each.stuck:
+                state = "being deleted" if each.deleting else "unfinished"
+                found = f"phase {each.phase}, {state} for {each.minutes} minutes"
+                wanted = "no migration that neither goes on nor ends"
+                yield Finding("migration-stuck", "warning", cluster, each.object, wanted, found, _stuck(each))
             case "migration" if each.phase in FINAL:
                 found = f"it is {each.phase}, of attempt {each.attempt}"
                 yield _warning("migration-left", cluster, each, "no migration of a move that is over", found)
@@ -87,4 +124,21 @@ def findings(cluster: str, left: Iterable[Left]) -> Iterator[Finding]:
 
 
 def _warning(check: str, cluster: str, left: Left, wanted: str, found: str) -> Finding:
-    return Finding(check, "warning", cluster, left.object, wanted, found, _REPEAT)
+    source, target = ("SOURCE", cluster) if left.target else (cluster, "TARGET")
+    hint = (
+        "Repeat the move, which picks up where it stood, or give it up:"
+        f" {_UNDO} -e source={source} -e target={target} -e vms={left.vm}."
+    )
+    return Finding(check, "warning", cluster, left.object, wanted, found, hint)
+
+
+def _stuck(left: Left) -> str:
+    """What to do; nobody is told to take anything from a guest that is there."""
+    harm = "While it is there, changes of the network and teardown are refused."
+    if left.phase in FINAL:
+        harm = "Its VMI may refuse every further migration."
+    if left.deleting and not left.guest:
+        return f"{harm} Its VMI is gone and nothing ends it any more: remove its finalizers."
+    if left.deleting:
+        return f"{harm} Look at virt-controller's log; leave its finalizers alone while the VMI runs."
+    return f"{harm} If it does not go on, look at its conditions and cancel it by deleting it."

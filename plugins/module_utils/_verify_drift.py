@@ -17,7 +17,10 @@ SITE = "livemigration.kubevirt.site"
 MIGRATE = "livemigration.kubevirt.migrate"
 TRUST = "livemigration.kubevirt.trust"
 
-MENDED = {"gate-off": SITE, "network-unset": SITE, "nad-unusable": SITE}
+MENDED = {
+    **dict.fromkeys(("gate-off", "network-unset", "nad-unusable"), SITE),
+    **dict.fromkeys(("move-open", "move-given-up", "migration-left", "receiver-left"), MIGRATE),
+}
 """Which playbook mends what the checks of a cluster's network find; for the others the hint says what to do."""
 
 UNABLE = frozenset(

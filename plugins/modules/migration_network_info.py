@@ -54,7 +54,8 @@ options:
   reserved: {description: "Further addresses or CIDRs of O(range) that no pod may have.", type: list, elements: str}
   moves:
     description:
-      - Also look for what moves have left behind on the cluster. It reads every VM.
+      - Also look for what moves have left behind on the cluster, and for migrations that have not ended for more than
+        ten minutes, whoever made them. It reads every VM.
     type: bool
     default: false
 seealso:
@@ -231,8 +232,13 @@ migration_network_info:
           returned: always
         object: {description: The object., type: str, returned: always}
         vm: {description: The VM it belongs to., type: str, returned: always}
-        attempt: {description: The attempt; empty for a receiver., type: str, returned: always}
+        attempt:
+          description: The attempt; empty for a receiver, and for a migration that somebody else made.
+          type: str
+          returned: always
         phase: {description: The phase of a migration or the run strategy of a VM., type: str, returned: always}
+        deleting: {description: Whether a migration is being deleted., type: bool, returned: always}
+        minutes: {description: How long it has been so or has not ended., type: int, returned: always}
 failure:
   description: Why the module failed.
   returned: failure
