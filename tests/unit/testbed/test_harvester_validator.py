@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import hashlib
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from testbed.sim.harvester_config import Endless, read, usable
 from testbed.sim.harvester_setting import sha1
 from testbed.sim.harvester_validator import CLUSTER_NETWORK, MATCHED_NODES, WITNESS, Refused, World, check
+from testbed.sim.harvester_webhook import SettingsWebhook
 
 RANGE = "10.1.2.0/24"
 
@@ -141,6 +144,18 @@ def test_the_first_of_many_mistakes_is_told() -> None:
             check(value(**keys), world)
         keys, world = keys | better, dataclasses.replace(world, **other)
     check(value(**keys), world)
+
+
+def test_the_default_is_judged_before_the_value() -> None:
+    """Also when the value is emptied, which by itself is judged by nothing."""
+    store = SimpleNamespace(get=lambda *_name: None, list=list)
+    site: Any = SimpleNamespace(settings=SimpleNamespace(harvester="v1.8.2"), store=lambda _kind: store)
+    old = {"metadata": {"name": "vm-migration-network"}, "default": value(vlan=4095), "value": value()}
+    for text in (value(vlan=1, clusterNetwork="mgmt"), ""):
+        request = {"object": old | {"value": text}, "oldObject": old}
+        verdict = asyncio.run(SettingsWebhook(site).validate(request))
+        assert [each["field"] for each in verdict.causes] == ["default"]
+    assert asyncio.run(SettingsWebhook(site).validate({"object": old, "oldObject": old})).allowed
 
 
 def test_a_shared_rwx_network_and_a_disjoint_one_pass() -> None:
