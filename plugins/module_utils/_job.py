@@ -9,8 +9,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import _gitops as gitops
 from ._cluster import Cluster, Object
-from ._errors import Forbidden
+from ._errors import Conflict, Forbidden
 from ._plan import Plan, Ref, apply, refuse_forbidden
 from ._wait import Clock, Tell
 
@@ -40,10 +41,11 @@ class Job:
     def apply(self, plan: Plan) -> dict[Ref, Object]:
         """Write the plan, unless in check mode; what may not be written is refused first, also in check mode."""
         try:
+            gitops.refuse(plan, self.params)
             refuse_forbidden(plan, self.clusters)
-        except Forbidden as error:
+        except (Conflict, Forbidden) as error:
             if self.check_mode:
-                # Who may only read still learns what differs.
+                # Who may only read, or finds another tool at work, still learns what differs.
                 error.result |= {"actions": plan.actions(), "diff": plan.diff()}
             raise
         return {} if self.check_mode else apply(plan, self.clusters)
@@ -51,7 +53,7 @@ class Job:
     def finish(self, plan: Plan, **extra: Any) -> Result:
         """The result of a call that made, or in check mode would make, ``plan``; it writes nothing itself."""
         result: Result = {"changed": plan.changed, "diff": plan.diff(), "actions": plan.actions(), **extra}
-        warnings = [*plan.warnings, *extra.get("warnings", [])]
+        warnings = [*plan.warnings, *extra.get("warnings", []), *gitops.warnings(plan, self.params)]
         result.pop("warnings", None)
         if warnings:
             result["warnings"] = warnings

@@ -26,6 +26,7 @@ SPEC = cluster_options().merge(
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "default": "openperouter-system"},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "allow_gitops": {"type": "bool", "default": False},
             "vrf": {"type": "str"},
             "vni": {"type": "int"},
             "vxlan_port": {"type": "int", "default": 4789},

@@ -25,6 +25,7 @@ SPEC = cluster_options().merge(
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "default": "kubevirt"},
             "state": {"type": "str", "choices": ["present", "pruned", "absent"], "default": "present"},
+            "allow_gitops": {"type": "bool", "default": False},
             "kind": {"type": "str", "choices": [*KINDS], "default": "bridge"},
             "bridge": {"type": "str"},
             "vni": {"type": "int"},

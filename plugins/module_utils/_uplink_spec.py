@@ -20,6 +20,7 @@ SPEC = cluster_options().merge(
         {
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "pruned", "absent"], "default": "present"},
+            "allow_gitops": {"type": "bool", "default": False},
             "interface": {"type": "str"},
             "vlan": {"type": "int"},
             "bridge": {"type": "str"},

@@ -28,6 +28,7 @@ SPEC = cluster_options().merge(
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "allow_gitops": {"type": "bool", "default": False},
             "bridge": {"type": "str"},
             "vni": {"type": "int"},
             "vlan": {"type": "int"},

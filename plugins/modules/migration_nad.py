@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.gitops
   - livemigration.kubevirt.nad_kinds
   - livemigration.kubevirt.nad_slice
 options:

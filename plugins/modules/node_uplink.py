@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.wait
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.gitops
 options:
   name:
     description:

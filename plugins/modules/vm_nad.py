@@ -20,6 +20,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.gitops
 options:
   name:
     description:
