@@ -74,6 +74,8 @@ _NAMES = (
     "vrf",
     "vxlan_port",
     "mtu",
+    "underlay_mtu",
+    "underlay_address_family",
     "nad",
     "kubevirt_namespace",
     "l2vni",
@@ -81,7 +83,13 @@ _NAMES = (
     "l3vni_vni",
     "openperouter_namespace",
 )
-_OTHERS = ("preflight_underlay", "vm_network_networks", "vm_network_state")
+_OTHERS = (
+    "preflight_underlay",
+    "vm_network_networks",
+    "vm_network_state",
+    "vm_network_underlay_mtu",
+    "vm_network_underlay_address_family",
+)
 
 
 def fleet_findings(names: Iterable[str], hostvars: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:

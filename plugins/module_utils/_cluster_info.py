@@ -73,7 +73,8 @@ def _openperouter(cluster: Cluster, read: Read) -> dict[str, Any]:
     """What the OpenPERouter that is in force has: after an upgrade, objects of its old group are dead data."""
     crds = [crd for crd in (cluster.get(CRD, f"l2vnis.{group}") for group in GROUPS) if crd]
     if not crds:
-        return {"shape": None, "group": None, "namespace": None, "vnis": [], "underlays": []}
+        nothing: dict[str, Any] = dict.fromkeys(("shape", "group", "namespace", "address_family"))
+        return nothing | {"vnis": [], "underlays": []}
     shape = shape_of(crds[0], cluster.name)
     underlays = read.objects.get(shape.kind("underlays", "Underlay"), [])
     l2vnis, l3vnis = read.objects.get(shape.l2vni, []), _listed(cluster, shape.kind("l3vnis", "L3VNI"))
@@ -82,6 +83,7 @@ def _openperouter(cluster: Cluster, read: Read) -> dict[str, Any]:
         "shape": shape.letter,
         "group": shape.group,
         "namespace": homes[0] if homes else None,
+        "address_family": networks.family_of(text for item in underlays for text in networks.tunnels_of(item)),
         "vnis": [_vni(item, shape) for item in (*l2vnis, *l3vnis)],
         "underlays": [_underlay(item) for item in underlays],
     }

@@ -57,7 +57,7 @@ class Member:
 
     def number(self, name: str) -> int | None:
         """An option that is a number, however the inventory spells it; ``None`` for anything else."""
-        return _number(self.option(name))
+        return number(self.option(name))
 
     def texts(self, name: str) -> list[str]:
         """An option that is a list."""
@@ -150,21 +150,22 @@ class Member:
 
 
 def _app(told: Mapping[str, Any]) -> App:
-    name, vrf, number = str(told["name"]), str(told.get("vrf") or ""), _number(told.get("l3vni_vni")) or 0
+    name, vrf, routed = str(told["name"]), str(told.get("vrf") or ""), number(told.get("l3vni_vni")) or 0
     nad = str(told.get("nad") or name)
     return App(
         name,
-        _number(told.get("vni")) or 0,
+        number(told.get("vni")) or 0,
         vrf,
-        str(told.get("l3vni") or vrf) if number else "",
-        number,
+        str(told.get("l3vni") or vrf) if routed else "",
+        routed,
         tuple(_interface(text) for text in _texts(told.get("gateways"))),
         str(told.get("mtu") or ""),
         tuple(f"{namespace}/{nad}" for namespace in _texts(told.get("namespaces"))),
     )
 
 
-def _number(value: Any) -> int | None:
+def number(value: Any) -> int | None:
+    """A number, however it is spelled; ``None`` for anything else."""
     try:
         return int(value)
     except (TypeError, ValueError):

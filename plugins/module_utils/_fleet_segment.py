@@ -10,9 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ._checks import Finding, Severity
-from ._fleet_member import Member, networks, who_has
+from ._errors import BadInput
+from ._fleet_member import Member, networks, number, who_has
+from ._nad_config import check_mtu
+from ._networks import family_of
 
 _PORT = 4789
+_VM_FAMILY = "vm_network_underlay_address_family"
 _REMEDY = {
     True: "set migration_network_vxlan_port to the same on all clusters.",
     False: f"change the L2VNI, {_PORT} is the standard.",
@@ -41,6 +45,7 @@ def check(fleet: Sequence[Member]) -> Iterator[Finding]:
     yield from _families(tunnels)
     for member in tunnels:
         yield from _underlay(member)
+        yield from _mtu(member)
     for one, other in itertools.permutations(tunnels, 2):
         yield from _route_targets(one, other)
 
@@ -76,6 +81,27 @@ def _underlay(member: Member) -> Iterator[Finding]:
             "Without one OpenPERouter provisions nothing, and the bridges of the nodes lead nowhere: create it first."
         )
         yield Finding("underlay-missing", "error", member.name, "Underlay", "an Underlay of OpenPERouter", "none", hint)
+
+
+def _mtu(member: Member) -> Iterator[Finding]:
+    """Frames that do not fit into the network below vanish without a word."""
+    ends = family_of(str(text) for underlay in member.underlays for text in underlay.get("vtep_cidrs") or [])
+    below, family = member.number("underlay_mtu"), member.option("underlay_address_family") or ends
+    if member.takes_part and member.overlay:
+        yield from _fits(member, "migration_network_mtu", member.number("mtu"), below, family)
+    below, family = number(member.variables.get("vm_network_underlay_mtu")), member.variables.get(_VM_FAMILY) or ends
+    for app in member.apps:
+        if app.vni:
+            yield from _fits(member, f"network {app.name}", number(app.mtu), below, family)
+
+
+def _fits(member: Member, where: str, mtu: int | None, below: int | None, family: Any) -> Iterator[Finding]:
+    try:
+        if mtu and below:
+            check_mtu(mtu, overlay=True, version=4, underlay_mtu=below, family=str(family or "ipv4"))
+    except BadInput as error:
+        check_id = error.reason.replace("_", "-")
+        yield Finding(check_id, "error", member.name, where, error.wanted, error.found, error.hint)
 
 
 def _families(tunnels: Sequence[Member]) -> Iterator[Finding]:

@@ -87,16 +87,17 @@ def plan(network: L2vni, seen: Seen, *, recreate: bool = False, check_mode: bool
             raise
         resolved, domain = network, promised(network, shape)
         told.append(f"{cluster.name}: {error.wanted} is not there; an earlier task has to make it.")
-    spec = specification(resolved, shape, domain)
+    before = seen.mine["spec"] if seen.mine else None
+    former = seen.installed.former("L2VNI", network.name, network.namespace)
+    spec = specification(resolved, shape, domain, before or former)
     found = collisions(resolved, shape, peers, cluster.name)
     family = network.underlay_address_family
     found += underlay.check(peers.underlays, peers.nodes, cluster.name, network.node_selector, family)
     refuse(found)
     told += [*seen.installed.warnings("L2VNI", network.name, network.namespace), *warnings(found)]
     told += _warnings(resolved, seen)
-    if seen.mine is None:
+    if seen.mine is None or before is None:
         return plan_of([create(cluster, shape.l2vni, _body(network, shape, spec), _why(network))], told)
-    before = seen.mine["spec"]
     if same_gateways(gateways_of(before, shape), network.gateways):
         # Two spellings of one address are no change, and the field must not change.
         spec.pop(shape.gateway)

@@ -16,7 +16,7 @@ SPEC = cluster_options().merge(
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
             "allow_gitops": {"type": "bool", "default": False},
             "vni": {"type": "int"},
-            "vxlan_port": {"type": "int", "default": 4789},
+            "vxlan_port": {"type": "int"},
             "vrf": {"type": "str"},
             "l3vni": {"type": "str"},
             "gateways": {"type": "list", "elements": "str"},

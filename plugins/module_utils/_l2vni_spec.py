@@ -21,12 +21,14 @@ _INTERFACE = re.compile(r"[a-zA-Z][a-zA-Z0-9_-]{0,14}")
 _OBJECT = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 """A lowercase RFC 1123 subdomain, which the API server asks of names."""
 _LOWEST_VNI = 1
+_PORT = 4789
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class L2vni:
     """The wanted network, in words that no shape owns.
 
+    :param vxlan_port: ``None`` for the one that is there, or that of VXLAN.
     :param vrf: the VRF of the routing domain; ``l3vni`` names the same by its L3VNI.
     :param bridge_name: the user's own bridge; without one OpenPERouter makes ``br-hs-<vni>``.
     :param node_selector: as the API spells it, ``None`` for all nodes.
@@ -35,7 +37,7 @@ class L2vni:
     name: str
     namespace: str
     vni: int
-    vxlan_port: int = 4789
+    vxlan_port: int | None = None
     vrf: str | None = None
     l3vni: str | None = None
     gateways: tuple[str, ...] = ()
@@ -80,9 +82,7 @@ def _sane(network: L2vni) -> None:
     if not _OBJECT.fullmatch(network.name):
         wanted = "a name of lowercase letters, digits, '-' and '.', beginning and ending with a letter or digit"
         raise BadInput(wanted, repr(network.name), hint="It names a Kubernetes object.", reason="name_invalid")
-    if not 1 <= network.vxlan_port <= 65535:
-        hint = "4789 is the port of VXLAN."
-        raise BadInput("vxlan_port from 1 to 65535", str(network.vxlan_port), hint=hint, reason="vxlan_port")
+    port(network.vxlan_port)
     if network.vrf:
         interface_name(network.vrf, "vrf")
     if network.bridge_name:
@@ -92,6 +92,20 @@ def _sane(network: L2vni) -> None:
         found = ", ".join(network.gateways)
         hint = "Keep one IPv4 and one IPv6 gateway, or none: migrations do not need any."
         raise BadInput("at most one gateway of each address family", found, hint=hint, reason="gateway_families")
+
+
+def port(number: int | None) -> None:
+    """:raises BadInput: for what is no UDP port."""
+    if number is not None and not 1 <= number <= 65535:
+        hint = f"{_PORT} is the port of VXLAN."
+        raise BadInput("vxlan_port from 1 to 65535", str(number), hint=hint, reason="vxlan_port")
+
+
+def vxlan_port(wanted: int | None, shape: Shape, before: Object | None) -> Object:
+    """The field of the port. One that nobody asks to change stays: the other clusters listen there."""
+    # An object of the old API group spells it otherwise.
+    there = next((value for key, value in (before or {}).items() if key.lower() == "vxlanport"), None)
+    return {shape.spelled("vxlanport") or "vxlanport": wanted or there or _PORT}
 
 
 def interface_name(name: str, option: str) -> None:
@@ -116,16 +130,17 @@ def subnets(gateways: tuple[str, ...] | list[str]) -> list[Network]:
     return found
 
 
-def specification(network: L2vni, shape: Shape, domain: Object | None = None) -> Object:
+def specification(network: L2vni, shape: Shape, domain: Object | None = None, before: Object | None = None) -> Object:
     """The ``spec`` in a shape, with ``None`` for the fields that must not be there.
 
     :param domain: what ``routingDomain`` must be, for shapes that have it.
+    :param before: what is there, or an upgrade of OpenPERouter has left of it.
     :raises BadInput: naming what the shape cannot express.
     """
     if not _LOWEST_VNI <= network.vni <= shape.highest_vni():
         wanted = f"vni from {_LOWEST_VNI} to {shape.highest_vni()}"
         raise BadInput(wanted, str(network.vni), hint="VXLAN numbers have 24 bits.", reason="vni_out_of_range")
-    spec: Object = {"vni": network.vni, shape.spelled("vxlanport") or "vxlanport": network.vxlan_port}
+    spec: Object = {"vni": network.vni, **vxlan_port(network.vxlan_port, shape, before)}
     spec |= _routing(network, shape, domain)
     spec[shape.gateway] = _gateway(network, shape)
     spec[shape.spelled("hostmaster") or ""] = _host(network, shape)

@@ -51,7 +51,7 @@ def plan(wanted: L3vni, found: Installed, mine: Object | None, shape: Shape) -> 
     """
     cluster, peers = found.cluster, found.peers
     before = mine["spec"] if mine else None
-    spec = l3.specification(wanted, shape, before)
+    spec = l3.specification(wanted, shape, before or found.former("L3VNI", wanted.name, wanted.namespace))
     findings = l3.collisions(wanted, found.shape, peers, cluster.name)
     family = wanted.underlay_address_family
     findings += underlay.check(peers.underlays, peers.nodes, cluster.name, wanted.node_selector, family)

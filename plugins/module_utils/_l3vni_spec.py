@@ -17,7 +17,7 @@ from ._cluster import Object, namespaced_name
 from ._errors import BadInput
 from ._l2vni_checks import share_node, vrf_of
 from ._l2vni_shape import Shape
-from ._l2vni_spec import cannot, interface_name
+from ._l2vni_spec import cannot, interface_name, port, vxlan_port
 from ._openperouter import Peers
 
 SPEC = cluster_options().merge(
@@ -29,7 +29,7 @@ SPEC = cluster_options().merge(
             "allow_gitops": {"type": "bool", "default": False},
             "vrf": {"type": "str"},
             "vni": {"type": "int"},
-            "vxlan_port": {"type": "int", "default": 4789},
+            "vxlan_port": {"type": "int"},
             "import_rts": {"type": "list", "elements": "str"},
             "export_rts": {"type": "list", "elements": "str"},
             "node_selector": {"type": "dict", "options": node_selector.OPTIONS},
@@ -46,13 +46,16 @@ _OBJECT = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class L3vni:
-    """The wanted VRF with its number, in words that no shape owns."""
+    """The wanted VRF with its number, in words that no shape owns.
+
+    :param vxlan_port: ``None`` for the one that is there, or that of VXLAN.
+    """
 
     name: str
     namespace: str
     vrf: str
     vni: int
-    vxlan_port: int = 4789
+    vxlan_port: int | None = None
     import_rts: tuple[str, ...] = ()
     export_rts: tuple[str, ...] = ()
     node_selector: Object | None = None
@@ -68,9 +71,7 @@ def from_params(params: Mapping[str, Any]) -> L3vni:
         wanted = "a name of lowercase letters, digits, '-' and '.', beginning and ending with a letter or digit"
         raise BadInput(wanted, repr(params["name"]), hint="It names a Kubernetes object.", reason="name_invalid")
     interface_name(params["vrf"], "vrf")
-    if not 1 <= params["vxlan_port"] <= 65535:
-        hint = "4789 is the port of VXLAN."
-        raise BadInput("vxlan_port from 1 to 65535", str(params["vxlan_port"]), hint=hint, reason="vxlan_port")
+    port(params["vxlan_port"])
     return L3vni(
         params["name"],
         params["namespace"],
@@ -107,7 +108,7 @@ def specification(wanted: L3vni, shape: Shape, before: Object | None = None) -> 
         text = f"vni from 1 to {shape.highest_vni()}"
         raise BadInput(text, str(wanted.vni), hint="VXLAN numbers have 24 bits.", reason="vni_out_of_range")
     spec: Object = {"vrf": wanted.vrf, "vni": wanted.vni}
-    spec[shape.spelled("vxlanport") or "vxlanport"] = wanted.vxlan_port
+    spec |= vxlan_port(wanted.vxlan_port, shape, before)
     for field, option, value in (
         ("nodeSelector", "node_selector", wanted.node_selector),
         ("underlayAddressFamily", "underlay_address_family", wanted.underlay_address_family),

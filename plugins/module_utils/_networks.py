@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
 from ._cluster import Cluster, Object, Resource, namespaced_name
@@ -130,6 +130,12 @@ def tunnels_of(underlay: Object) -> list[str]:
     spec: Mapping[str, Any] = underlay.get("spec") or {}
     single = [spec.get("vtepcidr"), (spec.get("evpn") or {}).get("vtepcidr")]
     return [str(text) for text in (*single, *((spec.get("tunnelEndpoint") or {}).get("cidrs") or [])) if text]
+
+
+def family_of(tunnels: Iterable[str]) -> str | None:
+    """What tunnels have to be counted as: IPv6, whose header is longer, wherever it may be used."""
+    versions = {net.network.version for text in tunnels for net in _net("vtep", "", text, "")}
+    return f"ipv{max(versions)}" if versions else None
 
 
 def router_ids_of(underlay: Object) -> str | None:

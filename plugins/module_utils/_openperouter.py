@@ -54,6 +54,11 @@ class Installed:
         items = self.peers.l2vnis if resource.kind == "L2VNI" else self.peers.l3vnis
         return next((item for item in items if _is(item, name, namespace)), None)
 
+    def former(self, kind: str, name: str, namespace: str) -> Object | None:
+        """The specification that the object of a name had before an upgrade of OpenPERouter."""
+        own = (each.item for each in self.dead if each.resource.kind == kind and _is(each.item, name, namespace))
+        return next((item["spec"] for item in own), None)
+
     def left_over(self, kind: str, name: str, namespace: str) -> list[Change]:
         """The removal of what an upgrade left of one object, under the group that nobody reads any more."""
         return [

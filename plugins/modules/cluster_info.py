@@ -96,6 +96,10 @@ cluster_info:
           returned: always
         group: {description: Its API group., type: str, returned: always}
         namespace: {description: Where its objects are; null without any., type: str, returned: always}
+        address_family:
+          description: What the tunnels are counted as - V(ipv6) where an Underlay has a range of it, otherwise V(ipv4).
+          type: str
+          returned: always
         vnis:
           description: Every L2VNI and L3VNI.
           type: list

@@ -55,9 +55,8 @@ options:
     type: int
   vxlan_port:
     description:
-      - UDP port of the VXLAN traffic.
+      - UDP port of the VXLAN traffic. Without this option it stays as it is; that of a new one is 4789.
     type: int
-    default: 4789
   vrf:
     description:
       - VRF of the segment, at most 15 letters, digits, C(_) and C(-), beginning with a letter.

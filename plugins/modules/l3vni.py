@@ -57,9 +57,8 @@ options:
     type: int
   vxlan_port:
     description:
-      - UDP port of the VXLAN traffic.
+      - UDP port of the VXLAN traffic. Without this option it stays as it is; that of a new one is 4789.
     type: int
-    default: 4789
   import_rts:
     description:
       - Route targets to import, such as V(64514:100), where FRR's own are not wanted. Releases before v0.2.0 have none.

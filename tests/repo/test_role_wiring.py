@@ -91,6 +91,17 @@ def test_the_flavour_that_was_set_counts(call: dict[str, Any]) -> None:
     assert "migration_network_flavour" in call["flavour"]
 
 
+def test_what_the_clusters_say_counts_where_the_inventory_says_nothing() -> None:
+    (call,) = [task for task in tasks("migration_nad") if "mtu" in task]
+    assert call["underlay_address_family"] == (
+        "{{ migration_network_underlay_address_family or _migration_network_tunnels | default(omit, true) }}"
+    )
+    for module in ("l2vni", "l3vni"):
+        (call,) = [task for task in tasks(module) if task.get("state") != "absent"]
+        assert call["vxlan_port"] == "{{ migration_network_vxlan_port | default(omit, true) }}"
+    assert data(ROLE / "defaults/main.yml")["migration_network_vxlan_port"] == 0
+
+
 @pytest.mark.parametrize("limits", [{"progress_timeuot": 7}, {"progress_timeout": "soon"}], ids=str)
 def test_a_limit_that_is_none_is_refused(limits: dict[str, Any]) -> None:
     spec = {"migration_network_limits": SPECS["migration_network_limits"]}

@@ -76,7 +76,8 @@ def test_a_bare_cluster_is_told_as_one() -> None:
         "uid": "uid-of-cluster-a",
         "flavour": None,
         "kubevirt": None,
-        "openperouter": {"shape": None, "group": None, "namespace": None, "vnis": [], "underlays": []},
+        "openperouter": {"shape": None, "group": None, "namespace": None, "address_family": None}
+        | {"vnis": [], "underlays": []},
         "networks": [],
         "unreadable": [],
         "nodes": 0,
@@ -147,6 +148,16 @@ def test_openperouter_in_its_shapes(folder: str) -> None:
     assert nets(found, "vtep") == [("openperouter-system/underlay", "100.65.0.0/24")]
     assert nets(found, "router-id") == [("openperouter-system/underlay", "10.0.1.0/24")]
     assert nets(found, "l2vni") == [("openperouter-system/migration", "10.77.0.0/22")]
+
+
+@pytest.mark.parametrize(
+    ("cidrs", "family"),
+    [(["100.65.0.0/24"], "ipv4"), (["100.65.0.0/24", "fd00:65::/64"], "ipv6"), (["fd00:65::/64"], "ipv6"), ([], None)],
+)
+def test_what_the_tunnels_are_counted_as(cidrs: list[str], family: str | None) -> None:
+    site = Site("c")
+    site.add("underlays", "Underlay", "underlay", {"tunnelEndpoint": {"cidrs": cidrs}})
+    assert run(site)["openperouter"]["address_family"] == family
 
 
 def test_every_network_that_the_cluster_names() -> None:

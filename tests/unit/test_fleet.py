@@ -135,6 +135,30 @@ def test_tunnels_that_carry_nothing_of_the_fleet_are_left_alone() -> None:
     assert [each.severity for each in _fleet.findings(fleet(used))] == ["error", "error"]
 
 
+@pytest.mark.parametrize(
+    ("cidrs", "told", "most"),
+    [
+        (["100.65.1.0/24"], "", 1450),
+        (["100.65.1.0/24", "fd00:65::/64"], "", 1430),
+        (["100.65.1.0/24", "fd00:65::/64"], "ipv4", 1450),
+        (["100.65.1.0/24"], "ipv6", 1430),
+        ([], "", 1450),
+    ],
+)
+def test_frames_fit_into_what_carries_them(cidrs: list[str], told: str, most: int) -> None:
+    """The header is longer where the tunnels may run over IPv6."""
+
+    def having(mtu: int, **more: Any) -> list[str]:
+        ends = [underlay(1, vtep_cidrs=cidrs)]
+        common = {"mtu": mtu, "underlay_mtu": 1500, "underlay_address_family": told} | more
+        return ids(member(0, mtu=mtu), member(1, underlays=ends, **common), member(2, mtu=mtu))
+
+    assert having(most) == []
+    assert having(most + 1) == ["mtu-above-underlay"]
+    assert having(most + 1, underlay_mtu=0) == []
+    assert having(most + 1, type="vlan", vnis=[]) == []
+
+
 def test_both_are_found_at_once() -> None:
     found = ids(member(1, underlays=[underlay(0)], mtu=9000, slot=2))
     assert sorted(found) == ["mtu-differs", "router-ids-overlap", "slot-taken-twice", "vtep-ranges-overlap"]

@@ -182,6 +182,16 @@ def test_ports_and_routes_of_the_networks_are_compared() -> None:
     assert {(each.id, each.severity) for each in _fleet.findings(fleet(*apart))} == {("route-targets-differ", "error")}
 
 
+def test_frames_of_guests_fit_into_what_carries_them() -> None:
+    ends = [underlay(1, vtep_cidrs=["fd00:65::/64", "100.65.1.0/24"])]
+    one = member(1, apps=[LAYER2 | {"mtu": 1431}, OFFICE], underlays=ends)
+    one = Member(one.name, {**one.variables, "vm_network_underlay_mtu": 1500}, one.info)
+    found = [each for each in _fleet.findings(fleet(one)) if each.cluster]
+    assert [(each.id, each.object, each.found) for each in found] == [("mtu-above-underlay", "network layer2", "1431")]
+    told = Member(one.name, {**one.variables, "vm_network_underlay_address_family": "ipv4"}, one.info)
+    assert ids(told) == []
+
+
 @pytest.mark.parametrize("rubbish", ["layer2", {"name": "layer2"}, ["layer2"], [{"vni": 110}], None])
 def test_what_is_no_list_of_networks_is_left_to_the_role(rubbish: Any) -> None:
     assert ids(member(1, apps=rubbish)) == []

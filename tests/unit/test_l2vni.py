@@ -26,6 +26,20 @@ def site(request: pytest.FixtureRequest) -> Site:
     return ready(request.param)
 
 
+def port(site: Site) -> int:
+    return int(site.l2vni["spec"][site.shape.spelled("vxlanport") or ""])
+
+
+def test_a_port_that_nobody_asks_to_change_stays(site: Site) -> None:
+    run(site)
+    assert port(site) == 4789
+    assert run(site, vxlan_port=4790)["changed"]
+    assert not run(site)["changed"]
+    assert port(site) == 4790
+    assert run(site, vxlan_port=4789)["changed"]
+    assert port(site) == 4789
+
+
 def test_creates_then_finds_nothing_to_do(site: Site) -> None:
     told = run(site, check_mode=True)
     assert site.writes == []

@@ -55,6 +55,13 @@ def spec(site: Site) -> Object:
     return dict(found["spec"])
 
 
+def test_a_port_that_nobody_asks_to_change_stays(site: Site) -> None:
+    run(site, vxlan_port=4790)
+    assert not run(site)["changed"]
+    assert spec(site)[site.shape.spelled("vxlanport") or ""] == 4790
+    assert run(site, vxlan_port=4789)["changed"]
+
+
 def test_creates_then_finds_nothing_to_do_then_removes(site: Site) -> None:
     told = run(site, check_mode=True)
     assert site.writes == []

@@ -54,6 +54,11 @@ class TestUpgrade:
         assert run(upgraded)["l2vni"]["readiness"] == "unknown"
         assert upgraded.writes == ["create L2VNI migration"]
 
+    def test_the_port_that_the_other_clusters_listen_on_goes_along(self, upgraded: Upgraded) -> None:
+        upgraded.old.add("l2vnis", "L2VNI", "migration", {"vni": 666, "vxlanport": 4790})
+        run(upgraded)
+        assert upgraded.l2vni["spec"]["vxlanPort"] == 4790
+
     def test_what_is_not_ours_is_named(self, upgraded: Upgraded) -> None:
         upgraded.old.add("l3vnis", "L3VNI", "red", {"vrf": "red", "vni": 100})
         (warning,) = run(upgraded)["warnings"]
