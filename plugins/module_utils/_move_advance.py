@@ -71,7 +71,7 @@ def _receiver(situation: Situation) -> Step | None:
     why_not = trouble(situation)
     hint = why_not.hint if why_not else "Look at the VirtualMachine's conditions and at its DataVolumes."
     wanted = "a receiver that waits for a guest"
-    found = f"after {situation.seconds:.0f} s: {what}"
+    found = f"after {situation.seconds:.0f} s: {what}" + (f" ({why_not})" if why_not else "")
     return Stop("refused", DeadlineExceeded(wanted, found, target.name, target.label, hint), tuple(sights(situation)))
 
 
@@ -138,7 +138,7 @@ def _verdict(situation: Situation, wish: Wish) -> str:
     elif not reason and situation.overdue:
         stage = stage_of(situation)
         reason = f"the deadline for {WORDS[stage]} ({stage}) passed after {situation.seconds:.0f} s: "
-        reason += f"{complaint}. {complaint.hint}" if complaint else _progress(situation)
+        reason += _standing(situation) + (f" ({complaint}). {complaint.hint}" if complaint else "")
     return reason
 
 
@@ -210,11 +210,15 @@ def _migration(situation: Situation, side: Side, name: str, spec: Object) -> Obj
 
 def _progress(situation: Situation) -> str:
     """What is being waited for, in words for the progress line."""
-    complaint = trouble(situation)
+    complaint, text = trouble(situation), _standing(situation)
+    # Complaints of no known kind come and go in every healthy move.
+    return f"{text} ({complaint})" if complaint and complaint.kind != "other" else text
+
+
+def _standing(situation: Situation) -> str:
+    """How far each side has come."""
     phases = [
         f"{side.name} {found.phase or 'new' if found else 'gone'}"
         for side, found in ((situation.source, situation.send), (situation.target, situation.receive))
     ]
-    text = "KubeVirt: " + ", ".join(phases)
-    # Complaints of no known kind come and go in every healthy move.
-    return f"{text} ({complaint})" if complaint and complaint.kind != "other" else text
+    return "KubeVirt: " + ", ".join(phases)

@@ -183,7 +183,11 @@ class TestFailures:
         with road.bed.partition(road.source.name, road.target.name):
             called = road.move(sync_timeout=4)
         assert outcome(called) == "rolled_back"
-        assert "deadline for synchronizing" in called.failure["found"]
+        found = called.failure["found"]
+        # The deadline, how far each side has come, and KubeVirt's own words, all in one sentence.
+        assert "deadline for synchronizing" in found
+        assert re.search(rf"{road.source.name} \w+, {road.target.name} \w+", found), found
+        assert re.search(rf"\({road.source.name}: [^)]*(connect|timeout|deadline)", found), found
         sights = called.result["vmim_crosscluster"]["proof"]
         assert {road.source.name, road.target.name} <= {line.split(":")[0] for line in sights}
         road.assert_stayed()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._move_steps
     Write,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import VM, VMIM
-from unit.move_sides import Views, launcher, situation
+from unit.move_sides import GOOD, Views, launcher, situation
 from unit.move_situations import set_field, way
 from unit.test_decide import SLICES
 
@@ -69,6 +70,16 @@ class TestBegin:
         assert isinstance(step(views), Finish | Write), "moved before"
         note(views, "target", attempt.SOURCE_CLUSTER, "another")
         assert isinstance(step(views), Stop), "a guest from elsewhere"
+
+    def test_a_receiver_that_never_waits_is_told_with_kubevirts_own_words(self) -> None:
+        views = copy.deepcopy(GOOD)
+        views["target"]["vmi"][0]["status"] = {"phase": "Pending"}
+        views["target"]["vm"][0]["status"] = {"printableStatus": "ErrorUnschedulable"}
+        found = step(views, overdue=True, seconds=120)
+        assert isinstance(found, Stop)
+        assert "after 120 s: the receiver on cluster-b to wait for a guest: VMI Pending" in found.why.found
+        assert "(cluster-b: ErrorUnschedulable: no node fits)" in found.why.found
+        assert [line.split(":")[0] for line in found.proof] == ["cluster-a", "cluster-b"], "both sides, too"
 
 
 class TestSend:
@@ -131,6 +142,17 @@ class TestAdvance:
         views = way("Failed", "Running", False)
         set_field("source", "vmi", "status/migrationState/failed", False)(views)
         assert "KubeVirt gives no reason" in verdict(step(views))
+
+    def test_a_deadline_tells_kubevirts_own_words_and_how_far_both_sides_are(self) -> None:
+        views = way("Synchronizing", "WaitingForSync", False)
+        said = "connection error: dial tcp 192.170.10.128:9185: no route to host"
+        one = {"type": "decentralizedMigrationBlocked", "status": "True", "message": said}
+        views["source"]["vmims"][0]["status"]["conditions"] = [one]
+        told = verdict(step(views, overdue=True, seconds=60))
+        state = "KubeVirt: cluster-a Synchronizing, cluster-b WaitingForSync"
+        assert f"(sync) passed after 60 s: {state} (cluster-a: {said}). Check the migration network" in told
+        views["source"]["vmims"][0]["status"]["conditions"] = []
+        assert verdict(step(views, overdue=True, seconds=60)).endswith(state)
 
     def test_a_deleted_migration_is_named(self) -> None:
         views = way("Running", "Running", False)
