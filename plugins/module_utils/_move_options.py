@@ -16,8 +16,11 @@ from ._argspec import ArgumentSpec, Options
 from ._errors import BadInput
 from ._move_address import Network, Slice
 from ._move_stage import Stage
-from ._move_steps import Wish
+from ._move_steps import State, Wish
 from ._whereabouts import Span
+
+CHECKED = "checked"
+"""Only look whether a move would be refused."""
 
 _BOUNDS: Options = {"first": {"type": "str", "required": True}, "last": {"type": "str", "required": True}}
 
@@ -38,7 +41,7 @@ def options() -> ArgumentSpec:
             "name": {"type": "str", "required": True},
             "namespace": {"type": "str", "required": True},
             "target_namespace": {"type": "str"},
-            "state": {"type": "str", "choices": ["migrated", "prepared", "absent"], "default": "migrated"},
+            "state": {"type": "str", "choices": ["migrated", "prepared", "absent", CHECKED], "default": "migrated"},
             "range": {"type": "str"},
             "max_clusters": {"type": "int"},
             "weights": {"type": "list", "elements": "int"},
@@ -91,7 +94,8 @@ def patience(params: Mapping[str, Any]) -> Patience:
 
 def wish(params: Mapping[str, Any]) -> Wish:
     """What the user wants. :raises BadInput: when the addresses make no sense."""
-    return Wish(params["state"], network(params), params["clean"], params["keep_source"])
+    state: State = "migrated" if params["state"] == CHECKED else params["state"]
+    return Wish(state, network(params), params["clean"], params["keep_source"])
 
 
 def network(params: Mapping[str, Any]) -> Network:

@@ -19,6 +19,7 @@ description:
   - The guest counts as moved only when the migration on the target has succeeded, the guest runs there in a running
     launcher pod, and nothing is left on the source in which it could run. Then the source VM is halted and kept, the
     target VM gets the run strategy that the source had, and both migration objects are removed.
+  - A right to write that the move will need and the credentials do not have is named before the first write.
   - A move that fails is cancelled from the source and ends as C(rolled_back) once the guest is proven to be on the
     source and nowhere else. Whatever is not certain ends as C(indeterminate); nothing is touched any more then.
   - A call that is interrupted anywhere can be repeated and carries on where it stood.
@@ -45,8 +46,10 @@ options:
         carries on from there.
       - V(absent) cancels an open move and removes what belongs to it. A guest that has arrived meanwhile is not moved
         back; the move is finished instead.
+      - V(checked) only looks, as a first task before anything is made for the move. It fails when V(migrated) would be
+        refused, takes a receiver that is not there yet as one that will be made, and shows no change and no warning.
     type: str
-    choices: [migrated, prepared, absent]
+    choices: [migrated, prepared, absent, checked]
     default: migrated
   range:
     description:
@@ -199,7 +202,8 @@ vmim_crosscluster:
       description:
         - V(migrated), V(already_migrated), V(prepared) and V(cancelled) are success.
         - V(refused) wrote nothing, V(rolled_back) left the guest on the source, V(indeterminate) does not know,
-          V(split_brain) has seen the guest run on both sides. In check mode it is what is expected.
+          V(split_brain) has seen the guest run on both sides. In check mode and with O(state=checked) it is what is
+          expected.
       type: str
       sample: migrated
     stage:

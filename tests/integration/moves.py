@@ -120,5 +120,27 @@ def marks(vm: Object) -> set[str]:
     return {key.removeprefix(PREFIX) for key in found if key.startswith(PREFIX)}
 
 
+READER = "reader"
+
+
+def reader(cluster: TestCluster) -> str:
+    """The kubeconfig of a user who may read everything and change VMs, and nothing else."""
+    kubeconfig, subject = str(cluster.user(READER)), {"kind": "User", "name": READER}
+    if cluster.client.get("clusterroles", READER) is None:
+        rules = [
+            {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+            {"apiGroups": ["kubevirt.io"], "resources": ["virtualmachines"], "verbs": ["patch"]},
+        ]
+        cluster.client.create("clusterroles", {"metadata": {"name": READER}, "rules": rules})
+        role = {"kind": "ClusterRole", "name": READER, "apiGroup": "rbac.authorization.k8s.io"}
+        binding = {
+            "metadata": {"name": READER},
+            "subjects": [subject | {"apiGroup": role["apiGroup"]}],
+            "roleRef": role,
+        }
+        cluster.client.create("clusterrolebindings", binding)
+    return kubeconfig
+
+
 def outcome(called: Called) -> str:
     return str(called.result["vmim_crosscluster"]["outcome"])

@@ -98,6 +98,20 @@ def test_bad_requests(separate_bed: TestBed, extra: dict[str, str], told: str) -
     assert re.search(told, refused.output), refused.output
 
 
+# What the move itself would stumble over is known before the trust, the Secrets and the receiver are written.
+UNREADY: list[tuple[str, dict[str, Any], str]] = [
+    ("gate off", {}, r"cluster-a KubeVirt: wanted feature gate DecentralizedLiveMigration; found it is off"),
+    ("one slot for both", {"migration_network_slot": 1}, r"wanted two different slots; found slot 1 for both"),
+]
+
+
+@pytest.mark.parametrize(("extra", "told"), [case[1:] for case in UNREADY], ids=[case[0] for case in UNREADY])
+def test_a_vm_that_runs_where_nothing_is_ready_for_it(separate_bed: TestBed, extra: dict[str, Any], told: str) -> None:
+    separate_bed.clusters["cluster-a"].vm("ready")
+    refused = playbook(separate_bed, "migrate", source="cluster-a", target="cluster-b", vms="default/ready", **extra)
+    assert re.search(told, refused.refused().output), refused.output
+
+
 OPERATORS = {
     "l2vnis.openpe.openperouter.github.io": "OpenPERouter is not installed",
     "ippools.whereabouts.cni.cncf.io": "whereabouts is not installed",

@@ -8,6 +8,8 @@ may change and nothing may be written.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,7 +64,7 @@ def assert_moved(bed: TestBed, source: str, target: str, before: Object) -> None
         assert client.list("virtualmachineinstancemigrations", "default") == []
 
 
-def test_the_whole_road(fleet: TestBed) -> None:
+def test_the_whole_road(fleet: TestBed, tmp_path: Path) -> None:
     thrice(fleet, "site")
 
     request = {"source": "cluster-a", "target": "cluster-b", "vms": f"default/{VM}"}
@@ -72,8 +74,17 @@ def test_the_whole_road(fleet: TestBed) -> None:
     assert_moved(fleet, "cluster-a", "cluster-b", before)
 
     back = {"source": "cluster-b", "target": "cluster-a", "vms": f"default/{VM}"}
-    thrice(fleet, "migrate", **back)
+    thrice(fleet, "migrate", vm_migration_report=str(tmp_path / "move.json"), **back)
     assert_moved(fleet, "cluster-b", "cluster-a", before)
+    report = json.loads((tmp_path / "move.json").read_text())
+    assert report["outcome"] == "already_migrated"
+    assert {cluster: days > 0 for cluster, days in report["ca_expires_in_days"].items()} == dict.fromkeys(
+        ("cluster-a", "cluster-b"), True
+    )
+
+    given_up: dict[str, Any] = back | {"vm_migration_state": "absent"}
+    over = playbook(fleet, "migrate", **given_up).succeeded()
+    assert (over.writes, sum(over.changed.values())) == ([], 0), "there is no move to give up"
 
     verified = playbook(fleet, "verify").succeeded()
     assert verified.writes == []

@@ -8,8 +8,8 @@ import uuid
 from typing import Any
 
 import pytest
-from integration.calls import Called, between
-from integration.moves import NAMESPACE, Road, prepare
+from integration.calls import Called, between, call
+from integration.moves import NAMESPACE, READER, Road, outcome, prepare, reader
 from testbed.testing import TestBed
 
 
@@ -110,3 +110,25 @@ def test_a_vm_that_does_not_run_has_nothing_to_receive(road: Road) -> None:
     failure = receiver(road).failure
     assert failure["cluster"] == road.source.name
     assert writes(road, before) == []
+
+
+@pytest.mark.parametrize("check_mode", [False, True])
+def test_who_may_read_and_change_vms_and_not_migrate_them(road: Road, check_mode: bool) -> None:
+    """Such a user could set the guard and not take the next step; neither module begins what it may not end."""
+    receiver(road)
+    options, sides = road.options(), (road.source, road.target)
+    for key, side in zip(("source", "target"), sides, strict=True):
+        options[key] |= {"kubeconfig": reader(side)}
+    before = [side.mark() for side in sides]
+    moved = call("vmim_crosscluster", options, check_mode=check_mode)
+    road.target.client.delete("virtualmachines", road.name, NAMESPACE)
+    road.target.client.until(lambda vm: vm is None, "virtualmachines", road.name, NAMESPACE)
+    made = call("vm_receiver", {key: options[key] for key in ("source", "target", "name", "namespace")})
+    for called, verb in ((moved, "create virtualmachineinstancemigrations"), (made, "create virtualmachines")):
+        failure = called.failure
+        assert (failure["reason"], failure["cluster"]) == ("forbidden", road.target.name)
+        assert f"{verb}.kubevirt.io" in failure["wanted"]
+    written = [write.path for side, mark in zip(sides, before, strict=True) for write in side.writes(mark, READER)]
+    assert [path for path in written if not path.endswith("/selfsubjectaccessreviews")] == []
+    assert outcome(moved) == "refused"
+    assert bool(moved.result["actions"]) == check_mode, "who may only read learns what there is to do"

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _attempt as attempt
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Conflict, Missing
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Conflict, Forbidden, Missing
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._plan import merged
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
     KUBEVIRT,
@@ -48,6 +48,11 @@ class Site:
         self.world, self.name, self.address = world, name, address
         self.objects: dict[tuple[str, str], Object] = {}
         self.down = False
+        self.denied: set[tuple[str, str]] = set()
+
+    def allowed(self, verb: str, resource: Resource, namespace: str | None = None) -> bool:
+        self.world.read(self)
+        return (verb, resource.kind) not in self.denied
 
     def uid(self) -> str:
         return f"uid-of-{self.name}"
@@ -191,6 +196,8 @@ class World:
         other = self.target if site is self.source else self.source
         if site.down or other.down:
             raise Wrong("a write while a side is unknown")
+        if (verb, resource.kind) in site.denied:
+            raise Forbidden(f"to {verb} {resource.full_name}", "credentials that may not", site.name)
         self.judge(site, verb, resource, before, after)
         self.writes.append(f"{site.name} {verb} {resource.kind}")
         if len(self.writes) > _MOST_WRITES:
