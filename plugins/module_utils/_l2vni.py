@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import dataclasses
 
+from . import _l2vni_family as family
 from . import _l2vni_nodes as on_nodes
+from . import _l2vni_removal as removal
 from . import _openperouter as openperouter
 from . import _quiet as quiet
 from . import _router_status as status
 from . import _underlay as underlay
 from ._checks import refuse, warnings
-from ._cluster import Cluster, Object, Resource
-from ._errors import BadInput, Busy, MigrationError, Missing
+from ._cluster import Cluster, Object
+from ._errors import BadInput, MigrationError, Missing
 from ._job import Job, Result
 from ._l2vni_checks import collisions, promised, resolve
 from ._l2vni_shape import Shape
@@ -31,20 +33,7 @@ from ._node_selector import chosen
 from ._openperouter import Installed
 from ._plan import Plan, create, merge, plan_of, remove
 from ._router_status import Part
-from ._wait import Verdict, wait_for
 
-_NOTHING: Object = {
-    "api_group": None,
-    "shape": None,
-    "bridge": None,
-    "host_veth": None,
-    "object": None,
-    "readiness": "absent",
-    "readiness_meaning": "The L2VNI is not there, or will not be.",
-    "nodes": None,
-    "migration_pods_restart_required": False,
-    "pods_on_bridge": [],
-}
 _MIGRATES = {"matchLabels": {"kubevirt.io/schedulable": "true"}}
 """The label of nodes that run virt-handler."""
 
@@ -111,10 +100,11 @@ def plan(network: L2vni, seen: Seen, *, recreate: bool = False, check_mode: bool
 
 
 def _body(network: L2vni, shape: Shape, spec: Object) -> Object:
+    labels = {"labels": {family.LABEL: network.family}} if network.family else {}
     return {
         "apiVersion": shape.l2vni.api_version,
         "kind": "L2VNI",
-        "metadata": {"name": network.name, "namespace": network.namespace},
+        "metadata": {"name": network.name, "namespace": network.namespace, **labels},
         "spec": compact(spec),
     }
 
@@ -159,7 +149,7 @@ def work(job: Job) -> Result:
     """The whole work of the module."""
     params = job.params
     try:
-        return _absent(job) if params["state"] == "absent" else _present(job)
+        return removal.absent(job) if params["state"] == "absent" else _present(job)
     except MigrationError as error:
         error.located(job.cluster.name, f"L2VNI {params['namespace']}/{params['name']}")
         raise
@@ -169,6 +159,8 @@ def _present(job: Job) -> Result:
     network = from_params(job.params)
     cluster = job.cluster
     found = openperouter.required(cluster, "L2VNI")
+    if job.params["beside"]:
+        network = family.placed(network, found)
     seen = Seen(found, found.own(found.shape.l2vni, network.name, network.namespace))
     planned = plan(network, seen, recreate=job.params["recreate"], check_mode=job.check_mode)
     if seen.mine is None:
@@ -179,9 +171,9 @@ def _present(job: Job) -> Result:
     moved = plan_of(found.left_over("L2VNI", network.name, network.namespace) if nodes else [])
     stranded = on_nodes.pods_on(cluster, _disturbed(network, seen, planned))
     told = quiet.require(job, _HARM, seconds=job.params["wait_for_migrations"]) if stranded else []
-    written = _write(job, planned)
+    written = removal.write(job, planned)
     readiness = status.settle(job, part, seen.shape, nodes, changed=planned.changed)
-    _write(job, moved)
+    removal.write(job, moved)
     return job.finish(
         planned + moved + Plan(warnings=tuple(told)),
         l2vni=_facts(network, seen.shape)
@@ -192,6 +184,7 @@ def _present(job: Job) -> Result:
             "nodes": status.reports(job, part, seen.shape, nodes),
             "migration_pods_restart_required": bool(stranded),
             "pods_on_bridge": stranded,
+            "superseded": family.superseded(network, found) if job.params["beside"] else [],
         },
     )
 
@@ -203,34 +196,6 @@ def _disturbed(network: L2vni, seen: Seen, planned: Plan) -> set[str]:
         return {network.bridge}
     before = on_nodes.bridge_of(seen.mine, seen.shape) if seen.mine else network.bridge
     return {before, network.bridge} if verbs and before != network.bridge else set()
-
-
-def _write(job: Job, planned: Plan) -> Object | None:
-    """Write change by change: a delete has to be over before its create can begin."""
-    result: Object | None = None
-    for change in planned.changes:
-        for written in job.apply(Plan((change,))).values():
-            result = written
-        if change.verb == "delete" and not job.check_mode:
-            _await_gone(job, change.ref.resource, change.ref.name, change.ref.namespace)
-    return result
-
-
-def _await_gone(job: Job, resource: Resource, name: str, namespace: str | None) -> None:
-    def look() -> Verdict:
-        found = job.cluster.get(resource, name, namespace)
-        return Verdict(found is None, "it still exists")
-
-    wait_for(
-        look,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
-        expected="the L2VNI to be gone",
-        cluster=job.cluster.name,
-        object=f"L2VNI {namespace}/{name}",
-        hint="See its finalizers and OpenPERouter's controller.",
-    )
 
 
 def _facts(network: L2vni, shape: Shape) -> Object:
@@ -252,38 +217,3 @@ def _shown(item: Object | None) -> Object | None:
         return None
     metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
     return item | {"metadata": metadata}
-
-
-def _absent(job: Job) -> Result:
-    cluster, params = job.cluster, job.params
-    found = openperouter.observe(cluster)
-    if found is None:
-        return job.finish(Plan(), l2vni=_NOTHING)
-    facts = _NOTHING | {"api_group": found.shape.group, "shape": found.shape.letter}
-    mine = found.own(found.shape.l2vni, params["name"], params["namespace"])
-    gone = found.left_over("L2VNI", params["name"], params["namespace"])
-    told: list[str] = []
-    if mine is not None:
-        bridge = on_nodes.bridge_of(mine, found.shape)
-        told = _refuse_use(job, bridge)
-        gone.insert(0, remove(cluster, found.shape.l2vni, mine, f"bridge {bridge} is no longer wanted"))
-    planned = plan_of(gone, told)
-    _write(job, planned)
-    return job.finish(planned, l2vni=facts)
-
-
-def _refuse_use(job: Job, bridge: str) -> list[str]:
-    """Refuse while a NAD uses the bridge; in check mode an earlier task may have removed it by then."""
-    going = job.params["expect_gone"]
-    found = on_nodes.attachments_on(job.cluster, {bridge})
-    users = ", ".join(sorted(found - set(going or ()) if job.check_mode else found))
-    if not users:
-        return []
-    if job.check_mode and going is None:
-        return [f"{job.cluster.name}: bridge {bridge} can go only once no NAD uses it; now these do: {users}."]
-    raise Busy(
-        f"no NetworkAttachmentDefinition to use bridge {bridge}",
-        users,
-        hint="Deleting the L2VNI deletes the bridge under them: remove them first.",
-        reason="bridge_in_use",
-    )

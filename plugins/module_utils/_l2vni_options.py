@@ -25,6 +25,7 @@ SPEC = cluster_options().merge(
             "bridge_managed": {"type": "bool", "default": True},
             "node_selector": {"type": "dict", "options": node_selector.OPTIONS},
             "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"]},
+            "beside": {"type": "bool", "default": False},
             "recreate": {"type": "bool", "default": False},
             "expect_gone": {"type": "list", "elements": "str"},
             "wait_for_migrations": {"type": "int", "default": 0},

@@ -32,6 +32,7 @@ class L2vni:
     :param vrf: the VRF of the routing domain; ``l3vni`` names the same by its L3VNI.
     :param bridge_name: the user's own bridge; without one OpenPERouter makes ``br-hs-<vni>``.
     :param node_selector: as the API spells it, ``None`` for all nodes.
+    :param family: the plain name of one that was made beside it, empty for that one itself.
     """
 
     name: str
@@ -45,6 +46,7 @@ class L2vni:
     bridge_name: str | None = None
     node_selector: Object | None = None
     underlay_address_family: str | None = None
+    family: str = ""
 
     @property
     def bridge(self) -> str:

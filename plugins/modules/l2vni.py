@@ -31,7 +31,7 @@ extends_documentation_fragment:
 options:
   name:
     description:
-      - Name of the L2VNI.
+      - Name of the L2VNI; see O(beside).
       - Releases up to v0.1.0 make a VRF of this name when O(vrf) is left out; the name then has at most 15 letters,
         digits, C(_) and C(-), beginning with a letter.
     type: str
@@ -129,6 +129,16 @@ options:
       - Releases before v0.2.0 cannot express it.
     type: str
     choices: [ipv4, ipv6]
+  beside:
+    description:
+      - Whether a changed O(vni) is another L2VNI beside the one with the old number, named after both, such as
+        C(migration-777), so that pods keep their bridge until they have left it. RV(l2vni.superseded) then names the
+        old one, which goes with O(state=absent) and its own name.
+      - It is changed in place all the same where two cannot be there at a time, with gateways, a bridge of your own, or
+        one VRF on OpenPERouter v0.0.5.
+      - With O(state=absent), whether all of them go.
+    type: bool
+    default: false
   recreate:
     description:
       - Whether an L2VNI may be deleted and created anew where its gateways differ.
@@ -236,6 +246,11 @@ l2vni:
       type: bool
     pods_on_bridge:
       description: Those pods as C(namespace/name).
+      returned: always
+      type: list
+      elements: str
+    superseded:
+      description: The other L2VNIs of the network, which go once no pod is on their bridges; only with O(beside).
       returned: always
       type: list
       elements: str

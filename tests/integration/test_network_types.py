@@ -85,6 +85,11 @@ def network(cluster: TestCluster) -> tuple[Object, Object]:
     return nad, dict(json.loads(nad["spec"]["config"]))
 
 
+def order(done: Ran, *kinds: str) -> list[str]:
+    """What was written of some kinds, one after the other."""
+    return [kind for write in done.writes for kind in kinds if f"/{kind}" in write.path]
+
+
 def links(cluster: TestCluster) -> dict[str, Object]:
     """What nmstate reports of the node."""
     (state,) = cluster.client.list("nodenetworkstates")
@@ -108,7 +113,19 @@ def test_an_overlay(bed: TestBed, cluster: TestCluster) -> None:
     assert kubevirt["spec"]["configuration"]["migrations"]["maxDowntimeMs"] == 700
 
 
+def test_another_number_beside_it(bed: TestBed, cluster: TestCluster) -> None:
+    """The pods keep the bridge of the old one until they have left it."""
+    done = site(bed, **OVERLAY, migration_network_vni=777).succeeded()
+    assert order(done, "l2vnis", NADS, "kubevirts") == ["l2vnis", NADS, "kubevirts", NADS, "l2vnis"]
+    _nad, config = network(cluster)
+    assert config["bridge"] == "br-hs-777"
+    (segment,) = cluster.client.list("l2vnis")
+    assert (segment["metadata"]["name"], segment["spec"]["vni"]) == ("migration-777", 777)
+
+
 def test_a_vlan_instead_of_it(bed: TestBed, cluster: TestCluster) -> None:
+    missing = site(bed, **VLAN | {"migration_network_uplink": ""}).refused()
+    assert "linux-bridge br1 with mtu 1400" in missing.output
     site(bed, **VLAN).succeeded()
     _nad, config = network(cluster)
     assert (config["type"], config["bridge"], config["vlan"]) == ("bridge", "br1", 100)
@@ -120,8 +137,7 @@ def test_another_vlan_beside_it(bed: TestBed, cluster: TestCluster) -> None:
     """The old one stays on the nodes until no pod has it any more."""
     changed = VLAN | {"migration_network_vlan": 200}
     done = site(bed, **changed).succeeded()
-    kinds = [kind for write in done.writes for kind in (POLICIES, NADS, "kubevirts") if f"/{kind}" in write.path]
-    assert kinds == [POLICIES, NADS, "kubevirts", NADS, POLICIES]
+    assert order(done, POLICIES, NADS, "kubevirts") == [POLICIES, NADS, "kubevirts", NADS, POLICIES]
     _nad, config = network(cluster)
     assert config["vlan"] == 200
     assert tags(cluster.client.need(POLICIES, "migration-uplink")) == [200]

@@ -107,3 +107,9 @@ def test_a_limit_that_is_none_is_refused(limits: dict[str, Any]) -> None:
     spec = {"migration_network_limits": SPECS["migration_network_limits"]}
     found = ArgumentSpecValidator(spec).validate({"migration_network_limits": limits})
     assert [each for each in found.error_messages if next(iter(limits)) in each]
+
+
+def test_limits_that_harvester_has_no_setting_for_are_said() -> None:
+    tasks_file = data(ROLE / "tasks/harvester_present.yml")
+    (told,) = [str(task["vars"]) for task in tasks_file if "ansible.builtin.debug" in task]
+    assert {name for name in BY_OPTION if f"'{name}'" in told} == BY_OPTION.keys() - {"network"} - {*LIMITS}
