@@ -16,7 +16,7 @@ from ._cluster import Cluster
 from ._errors import BadInput, Conflict, ServerTrouble, Unreachable
 from ._job import Job, Result
 from ._kubevirt_settings import drops_peers
-from ._plan import Change, Plan, create, merge, plan_of
+from ._plan import Change, Plan, create, merge, plan_of, refuse_forbidden
 from ._resources import CONFIG_MAP
 from ._trust_side import CA, INBOX, KEY, MOST, Side
 from ._wait import Verdict, wait_for
@@ -42,6 +42,8 @@ def work(job: Job) -> Result:
         job.apply(done)
         warnings += [f"{side.cluster}: {reason}; its CA may change" for side, reason in _unsettled(pair)]
     else:
+        # Both sides, before the first of them is written.
+        refuse_forbidden(plan(job, pair, present), job.clusters)
         done, pair = exchange.run()
     result = _result(job, pair, exchange.repeats)
     return job.finish(done, warnings=[*warnings, *(_drops(job, pair) if present else [])], migration_trust=result)

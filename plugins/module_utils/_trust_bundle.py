@@ -15,7 +15,8 @@ from . import _trust_memory as memories
 from . import _trust_side as sides
 from ._errors import BadInput, Conflict
 from ._job import Job, Result
-from ._plan import Change, Plan, plan_of
+from ._plan import Change, Plan, Ref, Verb, plan_of, refuse_forbidden
+from ._resources import CONFIG_MAP
 from ._trust_side import CA, MOST, Side, describe
 from ._wait import Verdict, wait_for
 
@@ -54,6 +55,8 @@ def work(job: Job) -> Result:
     """Say whom the cluster trusts; take out what is to leave."""
     leaving = Leaving.of(job.params["forget"])
     side = observe(job)
+    if job.params["require_rights"]:
+        refuse_forbidden(exchange_of(side), job.clusters)
     done, warnings = Plan(), [*_unremembered(leaving, side), *_expiry(job, side)]
     if plan(job, side, leaving).changed:
         warnings += _refuse(job, side, leaving)
@@ -72,6 +75,17 @@ def plan(job: Job, side: Side, leaving: Leaving) -> Plan:
     why = f"{side.cluster} is to trust {what} no longer"
     cuts = sides.cut(job.cluster, side, leaving.cas(side), why)
     return plan_of([*cuts, memories.forget(job.cluster, side.memory, leaving.uids(side), why)])
+
+
+def exchange_of(side: Side) -> Plan:
+    """Whatever an exchange of CAs may have to write on this side; what it has to is known only when it is due.
+
+    Every change of KubeVirt's settings renews a CA, and virt-operator empties and makes anew the ConfigMap in between.
+    """
+    names, why = (sides.INBOX, memories.MAP), "take in the CAs of other clusters"
+    refs = [Ref(CONFIG_MAP, name, side.namespace) for name in names]
+    verbs: tuple[Verb, ...] = ("create", "patch")
+    return Plan(tuple(Change(verb, side.cluster, ref, None, {}, {}, why) for verb in verbs for ref in refs))
 
 
 def _remove(job: Job, side: Side, leaving: Leaving) -> tuple[Plan, Side]:

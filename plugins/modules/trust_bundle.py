@@ -54,6 +54,12 @@ options:
       - Seconds that O(forget) waits for migrations that are unfinished on the cluster; V(0) refuses at once.
     type: int
     default: 0
+  require_rights:
+    description:
+      - Whether to fail when these credentials may not write what an exchange of CAs writes on this cluster, also when
+        nothing has to be written yet. The role C(preflight) asks so before a change that will renew CAs.
+    type: bool
+    default: false
 seealso:
   - module: livemigration.kubevirt.migration_trust
 """
@@ -155,6 +161,7 @@ MODULE = Module(
                 "forget": {"type": "list", "elements": "str", "default": []},
                 "expiry_warning_days": {"type": "float", "default": 1},
                 "allow_during_migrations": {"type": "bool", "default": False},
+                "require_rights": {"type": "bool", "default": False},
                 "wait_for_migrations": {"type": "int", "default": 0},
                 "wait_timeout": {"type": "int", "default": 300},
             }

@@ -39,6 +39,7 @@ def look(site: Site, *forget: str, check_mode: bool = False, **params: Any) -> d
         "namespace": None,
         "forget": list(forget),
         "expiry_warning_days": 1.0,
+        "require_rights": False,
         "allow_during_migrations": False,
         "wait_for_migrations": 0,
         "wait_timeout": 30,
