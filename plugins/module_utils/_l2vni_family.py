@@ -37,6 +37,9 @@ def placed(network: L2vni, found: Installed) -> L2vni:
     for name, item in zip(names, mine, strict=True):
         if item["spec"].get("vni") == network.vni:
             return _named(network, base, name)
+    if mine and network.vxlan_port is None:
+        # The other clusters listen on the port that the old one has.
+        network = dataclasses.replace(network, vxlan_port=_port(mine[0]))
     if base not in names or not _room(network, mine, found):
         return network
     number = f"-{network.vni}"
@@ -47,6 +50,10 @@ def placed(network: L2vni, found: Installed) -> L2vni:
 
 def _named(network: L2vni, base: str, name: str) -> L2vni:
     return network if name == base else dataclasses.replace(network, name=name, family=base)
+
+
+def _port(item: Object) -> int | None:
+    return next((value for key, value in item["spec"].items() if key.lower() == "vxlanport"), None)
 
 
 def _room(network: L2vni, mine: list[Object], found: Installed) -> bool:

@@ -86,6 +86,20 @@ def test_check_do_do_again_and_undo(cluster: TestCluster) -> None:
         assert (gone.changed, gone["l2vni"]["object"]) == (expected, None)
 
 
+def test_another_number_beside_the_old_one(cluster: TestCluster) -> None:
+    """OpenPERouter's webhook lets both be there at a time."""
+    wish: dict[str, Any] = {"name": "migration", "beside": True, "wait_timeout": 60}
+    assert on(cluster, "l2vni", vni=666, **wish).changed
+    made = on(cluster, "l2vni", vni=777, **wish)
+    assert made["l2vni"]["superseded"] == ["migration"]
+    assert (spec(cluster)["vni"], spec(cluster, "migration-777")["vni"]) == (666, 777)
+    assert on(cluster, "l2vni", name="migration", state="absent").changed
+    mark = cluster.mark()
+    again = on(cluster, "l2vni", vni=777, **wish)
+    assert (again.changed, again["l2vni"]["superseded"], cluster.writes(mark)) == (False, [], [])
+    assert on(cluster, "l2vni", name="migration", state="absent", beside=True).changed
+
+
 def test_every_option_that_the_shape_has_passes_its_schema(cluster: TestCluster) -> None:
     shape = SHAPES[cluster.name]
     options: dict[str, Any] = {"bridge_managed": False, "bridge_name": "br-mine", "vxlan_port": 4790}

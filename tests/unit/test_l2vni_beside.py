@@ -64,6 +64,16 @@ def test_back_to_the_old_number_before_anything_was_removed(site: Site) -> None:
     assert (found["changed"], found["l2vni"]["superseded"]) == (False, ["migration-777"])
 
 
+def test_the_port_that_the_other_clusters_listen_on_is_kept(site: Site) -> None:
+    run(site, vxlan_port=4790)
+    beside(site, 777)
+    run(site, state="absent")
+    beside(site, 888)
+    specs = [item["spec"] for item in site.list(site.shape.l2vni, NAMESPACE_NAME)]
+    ports = [value for spec in specs for key, value in spec.items() if key.lower() == "vxlanport"]
+    assert (len(specs), ports) == (2, [4790, 4790])
+
+
 def test_all_of_them_go_together(site: Site) -> None:
     beside(site, 777)
     run(site, state="absent", beside=True)
