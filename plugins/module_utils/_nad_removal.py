@@ -10,8 +10,9 @@ from typing import Any
 from . import _nad_family as family
 from . import _nad_leftovers as leftovers
 from . import _nad_users as users
+from . import _network_info_pool as pools
 from ._cluster import Object
-from ._errors import Busy, Missing
+from ._errors import Busy, Forbidden, Missing
 from ._job import Job, Result
 from ._nad_family import Family
 from ._plan import Plan, plan_of, remove
@@ -44,7 +45,9 @@ _NOTHING: dict[str, Any] = {
 def absent(job: Job) -> Result:
     """All NADs of the network go."""
     found = _observe(job)
-    return _remove(job, found, sorted(found.members), "the migration network is no longer wanted")
+    result = _remove(job, found, sorted(found.members), "the migration network is no longer wanted")
+    told = [*result.get("warnings", []), *_emptied(job, found)]
+    return result | ({"warnings": told} if told else {})
 
 
 def pruned(job: Job) -> Result:
@@ -86,6 +89,24 @@ def _leftovers(job: Job, namespace: str) -> tuple[Plan, list[dict[str, str]]]:
     names = ", ".join(f"{each['address']} ({each['pod']})" for each in told)
     text = f"{job.cluster.name}: whereabouts keeps addresses for pods that are no more: {names}."
     return Plan(warnings=(text,) if told else ()), told
+
+
+def _emptied(job: Job, found: Family) -> list[str]:
+    """Pools that nobody has an address of any more; whereabouts never removes one, and another NAD may share it."""
+    try:
+        behind = {pool.title: pool for nad in found.members.values() for pool in pools.read(job.cluster, nad)}
+        others = job.cluster.list(NAD) if behind else []
+        shared = {pool.title for nad in others if not _of(found, nad) for pool in pools.read(job.cluster, nad)}
+    except Forbidden:
+        return []
+    names = [title for title, pool in behind.items() if pool.exists and not pool.allocations and title not in shared]
+    hint = "stays behind empty, which does no harm: whereabouts never removes it"
+    return [f"{job.cluster.name}: {title} {hint}." for title in names]
+
+
+def _of(found: Family, nad: Object) -> bool:
+    metadata = nad["metadata"]
+    return metadata.get("namespace") == found.namespace and metadata["name"] in found.members
 
 
 def _refuse_use(job: Job, found: Family, names: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _nad_leftovers as leftovers
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import IP_POOL
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import IP_POOL, NAD
 from unit.nad_site import Site, absent, pruned, run
 
 GONE = "virt-handler-gone"
@@ -50,6 +50,30 @@ def test_named(site: Site, state: str) -> None:
     assert done["migration_nad"]["leftovers"] == told
     assert f"192.170.10.2 (kubevirt/{GONE})" in done["warnings"][0]
     assert left(site)[0] == {"2": MINE} | OTHERS
+
+
+def test_a_pool_that_stays_behind_empty_is_named(site: Site) -> None:
+    pool = site.get(IP_POOL, "192.170.10.0-24", "kube-system")
+    assert pool is not None
+    given = pool["spec"]["allocations"]
+    pool["spec"]["allocations"] = {"2": MINE}
+    site.put(IP_POOL, pool)
+    text = "cluster-a: IPPool kube-system/192.170.10.0-24 stays behind empty"
+    before = {key: value for key, value in site.objects.items() if key[0] == NAD.plural}
+    done = run(site, state="absent", free_leftovers=True)
+    assert text in str(done["warnings"])
+    assert "warnings" not in run(site, state="absent")
+    # Not where others have addresses of it, or another NAD serves from it.
+    for nad in before.values():
+        site.put(NAD, nad)
+        twin = nad["metadata"] | {"name": "twin", "namespace": "default"}
+        site.put(NAD, nad | {"metadata": twin})
+    assert text not in str(run(site, state="absent"))
+    del site.objects[NAD.plural, "default", "twin"]
+    for nad in before.values():
+        site.put(NAD, nad)
+    site.put(IP_POOL, pool | {"spec": pool["spec"] | {"allocations": given}})
+    assert text not in str(run(site, state="absent"))
 
 
 def test_given_back_when_told_to(site: Site) -> None:
