@@ -25,13 +25,14 @@ def work(job: Job) -> Result:
     cluster, params = job.cluster, job.params
     kubevirt = _found(cluster, params["namespace"], params["name"])
     read = networks.read(cluster)
+    nodes = [*networks.of_nodes(cluster, read)]
     facts: dict[str, Any] = {
         "name": cluster.name,
         "uid": cluster.uid(),
         "flavour": flavour(kubevirt),
         "kubevirt": _kubevirt(kubevirt),
         "openperouter": _openperouter(cluster, read),
-        "networks": [net.as_dict() for net in read.nets],
+        "networks": [net.as_dict() for net in (*read.nets, *nodes)],
         "unreadable": read.closed,
         "nodes": len(read.objects.get(NODE, [])),
         "nmstate": cluster.serves(_NNCP),

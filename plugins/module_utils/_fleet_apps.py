@@ -24,7 +24,7 @@ _SAME: dict[str, tuple[Severity, str]] = {
     "mtu": ("error", "A VM that moves keeps its MTU, and frames that are too large vanish: take the smallest for all."),
     "vrf": ("warning", "Clusters may name it as they like; reports are easier to read with one name."),
 }
-_APART = ("pod", "service", "node", "vtep", "router-id")
+_APART = ("pod", "service", "node", "node-network", "vtep", "router-id")
 """Kinds of networks that a guest may have to reach. An attachment may well give out addresses of the network itself."""
 _OWN = "the migration network"
 _VRF = "VRF "

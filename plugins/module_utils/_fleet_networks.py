@@ -108,12 +108,16 @@ class Named(NamedTuple):
     what: str
     network: Network
     object: str = ""
+    ipam: str = ""
+    family: str = ""
 
 
 def named(member: Member) -> Iterator[Named]:
     """Every network of a cluster."""
     for net in member.info.get("networks") or []:
-        yield Named(net["kind"], net["what"], ipaddress.ip_network(net["cidr"]), net["object"])
+        # A cache of facts may hold what an earlier release said.
+        more = net.get("ipam") or "", net.get("family") or ""
+        yield Named(net["kind"], net["what"], ipaddress.ip_network(net["cidr"]), net["object"], *more)
     for underlay in () if member.router.get("underlays") else member.underlays:
         for network in networks([*(underlay.get("vtep_cidrs") or []), *filter(None, [underlay.get("router_id_cidr")])]):
             yield Named("vtep", "a range of the Underlay, as the inventory says,", network)
@@ -123,8 +127,26 @@ def _own(net: Named, wanted: Network, member: Member) -> bool:
     """Whether it is the migration network itself, or judged elsewhere."""
     if net.kind == "l2vni":
         return net.object in _segments(member)
-    # Of attachments that share the range the bounds decide; migration_nad judges them on their cluster.
-    return net.kind in ("nad", "pool") and net.network == wanted
+    if net.kind == "node-network":
+        # Without an overlay the nodes may well be on the migration network; their addresses are told one by one.
+        return not member.overlay
+    if net.kind not in ("nad", "pool"):
+        return False
+    if net.ipam in ("", "whereabouts") and net.network == wanted:
+        # Of attachments that share the range the bounds decide; migration_nad judges them on their cluster.
+        return True
+    # While the range changes there is the network as it was, too.
+    return _of_family(net, member) or (net.kind == "pool" and net.network in _before(member))
+
+
+def _of_family(net: Named, member: Member) -> bool:
+    """Whether it is an attachment of the migration network."""
+    place, _slash, name = net.object.partition("/")
+    return net.kind == "nad" and place == member.home and member.called("nad") in (name, net.family)
+
+
+def _before(member: Member) -> set[Network]:
+    return {net.network for net in named(member) if _of_family(net, member)}
 
 
 def _segments(member: Member) -> set[str]:

@@ -38,6 +38,7 @@ class Seen:
     :param choice: the one of them that is to be the network.
     :param others: every NAD of the cluster that is not of the family.
     :param given: the allocations of the range's pool, ``None`` where they cannot be read.
+    :param pools: all of whereabouts' pools, none where they cannot be read.
     :param networks: other networks of the cluster with what they are.
     :param closed: kinds that might name more of them and may not be read.
     """
@@ -47,6 +48,7 @@ class Seen:
     choice: Choice
     others: tuple[Object, ...] = ()
     given: tuple[Allocation, ...] | None = ()
+    pools: tuple[Object, ...] = ()
     networks: tuple[tuple[str, Network], ...] = ()
     closed: tuple[str, ...] = ()
 
@@ -68,6 +70,7 @@ def observe(cluster: Cluster, wanted: Wanted) -> Seen:
         choice,
         tuple(item for item in attachments if item not in seen.members.values()),
         None if pools is None else tuple(pool.allocations(pools, *names)),
+        tuple(pools or ()),
         tuple(networks),
         tuple(closed),
     )
@@ -92,6 +95,8 @@ def plan(wanted: Wanted, seen: Seen) -> Plan:
     cluster, choice = seen.cluster, seen.choice
     findings = cni.poison(choice.before, wanted, cluster.name) if choice.before else []
     findings += pool.rivals(wanted, choice.before or {}, cluster.name, list(seen.others))
+    own = pool.own([*seen.family.members.values()]) | {pool_of(piece, choice.before) for piece in wanted.pieces}
+    findings += pool.leftovers(wanted, seen.pools, own, cluster.name)
     findings += overlaps.check(wanted, (*seen.networks, *wanted.avoid), cluster.name)
     refuse(findings)
     warnings = [*_clashes(wanted, seen), *_dropped(wanted, seen)]

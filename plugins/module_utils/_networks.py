@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
+from . import _given_out as given_out
 from ._cluster import Cluster, Object, Resource, namespaced_name
 from ._errors import Forbidden, Missing
+from ._kubevirt import INTERFACE
 from ._l2vni_shape import GROUPS
-from ._resources import IP_POOL, NAD, NODE
+from ._nad_family import LABEL
+from ._resources import CONFIG_MAP, IP_POOL, NAD, NMSTATE_STATE, NODE
 from ._whereabouts import Network
 
 SERVICE_CIDR = Resource("networking.k8s.io", "v1", "servicecidrs", "ServiceCIDR", namespaced=False)
@@ -23,7 +27,10 @@ OPENSHIFT = Resource("config.openshift.io", "v1", "networks", "Network", namespa
 CALICO = Resource("crd.projectcalico.org", "v1", "ippools", "IPPool", namespaced=False)
 CILIUM = Resource("cilium.io", "v2", "ciliumnodes", "CiliumNode", namespaced=False)
 
-Kind = Literal["node", "pod", "service", "vtep", "router-id", "l2vni", "nad", "pool"]
+_KUBEADM = "kubeadm-config"
+_SUBNETS = re.compile(r"""^\s*(podSubnet|serviceSubnet):\s*["']?([^"'\s#]+)""", re.MULTILINE)
+
+Kind = Literal["node", "pod", "service", "node-network", "vtep", "router-id", "l2vni", "nad", "pool"]
 
 
 class Net(NamedTuple):
@@ -32,6 +39,8 @@ class Net(NamedTuple):
     :param what: in words, for messages.
     :param object: namespace and name of the object that names it.
     :param bridge: of an L2VNI, the bridge it makes.
+    :param ipam: of an attachment, what gives out the addresses.
+    :param family: of an attachment that this collection made, the plain name of its network.
     """
 
     kind: Kind
@@ -39,6 +48,8 @@ class Net(NamedTuple):
     network: Network
     object: str
     bridge: str = ""
+    ipam: str = ""
+    family: str = ""
 
     def as_dict(self) -> dict[str, str]:
         """The network as results carry it."""
@@ -48,6 +59,8 @@ class Net(NamedTuple):
             "cidr": str(self.network),
             "object": self.object,
             "bridge": self.bridge,
+            "ipam": self.ipam,
+            "family": self.family,
         }
 
 
@@ -82,7 +95,51 @@ def read(cluster: Cluster, *, without: tuple[Resource, ...] = ()) -> Read:
         found.objects[resource] = items
         for item in items:
             found.nets.extend(nets(item))
+    _add_kubeadm(cluster, found)
     return found
+
+
+def _add_kubeadm(cluster: Cluster, found: Read) -> None:
+    """What kubeadm was told: nodes to come get their part of it, and older API servers say nothing of services."""
+    try:
+        item = cluster.get(CONFIG_MAP, _KUBEADM, "kube-system")
+    except Forbidden:
+        found.closed.append(f"{CONFIG_MAP.full_name} (kube-system/{_KUBEADM})")
+        return
+    known = {(net.kind, net.network) for net in found.nets}
+    for key, texts in _SUBNETS.findall(((item or {}).get("data") or {}).get("ClusterConfiguration") or ""):
+        kind: Kind = "pod" if key == "podSubnet" else "service"
+        for text in texts.split(","):
+            nets = _net(kind, f"the {kind} network that kubeadm was told", text, f"kube-system/{_KUBEADM}")
+            found.nets.extend(net for net in nets if (kind, net.network) not in known)
+
+
+def of_nodes(cluster: Cluster, found: Read) -> Iterator[Net]:
+    """The networks that the nodes' addresses are of, where nmstate tells."""
+    addresses = {str(net.network.network_address) for net in found.nets if net.kind == "node"}
+    try:
+        states = cluster.list(NMSTATE_STATE)
+    except Missing:
+        return
+    except Forbidden:
+        if cluster.serves(NMSTATE_STATE):
+            found.closed.append(NMSTATE_STATE.full_name)
+        return
+    known: set[Network] = set()
+    for item in states:
+        for interface, text in _assigned(item):
+            what = f"the network of interface {interface} of node {item['metadata']['name']}"
+            for net in _net("node-network", what, text, item["metadata"]["name"]):
+                if text.partition("/")[0] in addresses and net.network not in known:
+                    known.add(net.network)
+                    yield net
+
+
+def _assigned(state: Object) -> Iterator[tuple[str, str]]:
+    for interface in ((state.get("status") or {}).get("currentState") or {}).get("interfaces") or []:
+        for family in ("ipv4", "ipv6"):
+            for each in (interface.get(family) or {}).get("address") or []:
+                yield str(interface.get("name")), f"{each.get('ip')}/{each.get('prefix-length')}"
 
 
 def _of_node(node: Object) -> Iterator[Net]:
@@ -167,33 +224,37 @@ def bridge_of(spec: Mapping[str, Any]) -> str:
 
 
 def _of_nad(item: Object) -> Iterator[Net]:
-    """What an attachment gives out, by whereabouts or host-local."""
+    """What an attachment gives out."""
     name = namespaced_name(item)
-    for text in _given_out((item.get("spec") or {}).get("config")):
-        yield from _net("nad", f"the addresses of NetworkAttachmentDefinition {name}", text, name)
+    network = str((item["metadata"].get("labels") or {}).get(LABEL) or "")
+    for text, ipam in _given_out((item.get("spec") or {}).get("config")):
+        for net in _net("nad", f"the addresses of NetworkAttachmentDefinition {name}", text, name):
+            yield net._replace(ipam=ipam, family=network)
 
 
-def _given_out(config: str | None) -> list[str]:
+def _given_out(config: str | None) -> list[tuple[Any, str]]:
     try:
         whole = json.loads(config or "{}")
         ipams = [plugin.get("ipam") or {} for plugin in whole.get("plugins") or [whole]]
-        entries = [entry for ipam in ipams for entry in (ipam, *(ipam.get("ipRanges") or []), *_host_local(ipam))]
-        texts = [str(entry.get("range") or entry.get("subnet") or "") for entry in entries]
+        found = [
+            (str(entry.get("range") or "").rpartition("-")[2], "whereabouts")  # it also takes first-last/prefix
+            for ipam in ipams
+            for entry in (ipam, *(ipam.get("ipRanges") or []))
+        ]
+        others = [(net, str(ipam["type"])) for ipam in ipams for net in given_out.networks(ipam)]
     except (ValueError, AttributeError, TypeError):
         # Not a CNI configuration: multus cannot attach anything with it.
         return []
-    # Whereabouts also takes first-last/prefix.
-    return [text.rpartition("-")[2] for text in texts if text]
-
-
-def _host_local(ipam: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [entry for alternatives in ipam.get("ranges") or [] for entry in alternatives]
+    return [*found, *others]
 
 
 def _of_pool(item: Object) -> Iterator[Net]:
-    """A pool that has given out addresses counts also where no attachment names it any more."""
+    """A pool that has given out addresses counts also where no attachment names it any more.
+
+    Those of KubeVirt's own interface are no strangers: they are what the migration network has, or had before a change.
+    """
     spec, name = item.get("spec") or {}, namespaced_name(item)
-    if spec.get("allocations"):
+    if any((given or {}).get("ifname") != INTERFACE for given in (spec.get("allocations") or {}).values()):
         yield from _net("pool", f"the addresses given out of IPPool {name}", spec.get("range"), name)
 
 

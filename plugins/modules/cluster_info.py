@@ -133,14 +133,17 @@ cluster_info:
       contains:
         kind:
           description: >-
-            V(node), V(pod), V(service), V(vtep), V(router-id), V(l2vni) (subnet of a gateway), V(nad) (addresses that
-            an attachment gives out), V(pool) (addresses that whereabouts has given out).
+            V(node) (an address), V(node-network) (its network, where nmstate tells), V(pod), V(service), V(vtep),
+            V(router-id), V(l2vni) (subnet of a gateway), V(nad) (addresses that an attachment gives out), V(pool)
+            (addresses that whereabouts has given out, but not those of KubeVirt's migration interface).
           type: str
           returned: always
         what: {description: In words., type: str, returned: always, sample: the service network}
         cidr: {description: The network., type: str, returned: always}
         object: {description: The object that names it., type: str, returned: always}
         bridge: {description: Of an L2VNI the bridge; otherwise empty., type: str, returned: always}
+        ipam: {description: Of an attachment what gives out its addresses; or empty., type: str, returned: always}
+        family: {description: Of an attachment of a migration network the network's name., type: str, returned: always}
     unreadable:
       description: Kinds that might name more networks and may not be read.
       type: list

@@ -31,7 +31,7 @@ def test_what_a_cluster_with_its_network_is(bed: TestBed) -> None:
     assert [vni["vni"] for vni in found["openperouter"]["vnis"] if vni["kind"] == "L2VNI"] == [666]
     assert found["openperouter"]["underlays"]
     kinds = {net["kind"] for net in found["networks"]}
-    assert kinds >= {"node", "service", "vtep", "router-id", "nad", "pool"}
+    assert kinds >= {"node", "service", "vtep", "router-id", "nad"}
 
 
 def test_it_writes_nothing_and_tells_clusters_apart(quiet_bed: TestBed) -> None:

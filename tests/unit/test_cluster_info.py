@@ -17,7 +17,14 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._networks i
     OPENSHIFT,
     SERVICE_CIDR,
 )
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import IP_POOL, KUBEVIRT, NAD, NODE
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
+    CONFIG_MAP,
+    IP_POOL,
+    KUBEVIRT,
+    NAD,
+    NMSTATE_STATE,
+    NODE,
+)
 from unit.memory_cluster import MemoryCluster, Ticking, job
 from unit.openperouter import Site
 
@@ -170,6 +177,7 @@ def test_every_network_that_the_cluster_names() -> None:
         "bounded": {"ipam": {"type": "whereabouts", "range": "10.2.0.5-10.2.0.9/24"}},
         "chained": {"plugins": [{"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.3.0.0/24"}]]}}, {}]},
         "single": {"ipam": {"type": "host-local", "subnet": "10.4.0.0/24"}},
+        "static": {"ipam": {"type": "static", "addresses": [{"address": "10.7.0.9/24"}]}},
         "dhcp": {"ipam": {"type": "dhcp"}},
         "nonsense": [1],
         "unmeant": {"ipam": {"range": "everything"}},
@@ -192,8 +200,53 @@ def test_every_network_that_the_cluster_names() -> None:
         ("vms/bounded", "10.2.0.0/24"),
         ("vms/chained", "10.3.0.0/24"),
         ("vms/single", "10.4.0.0/24"),
+        ("vms/static", "10.7.0.9/32"),
     ]
+    given_out = {net["object"]: net["ipam"] for net in found["networks"] if net["ipam"]}
+    assert given_out == dict.fromkeys(("vms/plain", "vms/bounded"), "whereabouts") | {
+        "vms/chained": "host-local",
+        "vms/single": "host-local",
+        "vms/static": "static",
+    }
     assert nets(found, "pool") == [("kube-system/10.5.0.0-24", "10.5.0.0/24")]
+
+
+def test_what_kubeadm_and_nmstate_say_more() -> None:
+    cluster = MemoryCluster()
+    for number in (7, 8):
+        status = {"addresses": [{"type": "InternalIP", "address": f"192.0.2.{number}"}]}
+        body = {"metadata": {"name": f"node-{number}"}, "spec": {"podCIDRs": [f"10.244.{number}.0/24"]}}
+        cluster.put(NODE, body | {"status": status})
+        cards = [
+            {"name": "eth0", "ipv4": {"address": [{"ip": f"192.0.2.{number}", "prefix-length": 24}]}},
+            {"name": "docker0", "ipv4": {"address": [{"ip": "172.17.0.1", "prefix-length": 16}]}, "ipv6": {}},
+        ]
+        state = {"currentState": {"interfaces": cards}}
+        cluster.put(NMSTATE_STATE, {"metadata": {"name": f"node-{number}"}, "status": state})
+    cluster.put(SERVICE_CIDR, {"metadata": {"name": "kubernetes"}, "spec": {"cidrs": ["10.96.0.0/16"]}})
+    told = "networking:\n  podSubnet: 10.244.0.0/16,fd00:244::/56\n  serviceSubnet: 10.96.0.0/16\n"
+    config = {
+        "metadata": {"name": "kubeadm-config", "namespace": "kube-system"},
+        "data": {"ClusterConfiguration": told},
+    }
+    cluster.put(CONFIG_MAP, config)
+    found = run(cluster)
+    assert nets(found, "node-network") == [("node-7", "192.0.2.0/24")]
+    assert nets(found, "pod")[2:] == [
+        ("kube-system/kubeadm-config", "10.244.0.0/16"),
+        ("kube-system/kubeadm-config", "fd00:244::/56"),
+    ]
+    assert nets(found, "service") == [("kubernetes", "10.96.0.0/16")]
+
+
+def test_a_pool_of_kubevirts_interface_is_the_networks_own() -> None:
+    cluster = MemoryCluster()
+    spec: dict[str, Any] = {"range": "10.5.0.0/24", "allocations": {"1": {"podref": "a/b", "ifname": "migration0"}}}
+    cluster.put(IP_POOL, {"metadata": {"name": "10.5.0.0-24", "namespace": "kube-system"}, "spec": spec})
+    assert nets(run(cluster), "pool") == []
+    spec["allocations"] |= {"2": {"podref": "a/c", "ifname": "net1"}}
+    cluster.put(IP_POOL, {"metadata": {"name": "10.5.0.0-24", "namespace": "kube-system"}, "spec": spec})
+    assert nets(run(cluster), "pool") == [("kube-system/10.5.0.0-24", "10.5.0.0/24")]
 
 
 def test_what_network_plugins_keep_for_themselves() -> None:

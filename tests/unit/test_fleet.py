@@ -12,7 +12,7 @@ import yaml
 from ansible_collections.livemigration.kubevirt.plugins.filter.fleet_findings import FilterModule
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _fleet
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._fleet_member import Member
-from unit.fleet_members import NAMES, fleet, ids, member, net, only, routed, segment, underlay
+from unit.fleet_members import NAMES, fleet, ids, member, only, routed, segment, underlay
 
 
 def test_a_sound_fleet_has_nothing_to_say() -> None:
@@ -181,15 +181,6 @@ def test_what_the_inventory_says_of_an_underlay_counts_where_the_cluster_was_not
     assert ids(asked) == []
 
 
-@pytest.mark.parametrize("kind", ["pod", "service", "node", "vtep", "router-id", "l2vni", "nad", "pool"])
-def test_the_range_keeps_apart_from_every_network_of_every_cluster(kind: str) -> None:
-    found = only(member(2, net(kind, "10.77.2.0/24")))
-    assert (found.id, found.cluster) == ("range-overlaps-network", "vienna")
-    assert found.found == f"the {kind} network it is 10.77.2.0/24"
-    assert ids(member(2, net(kind, "10.77.0.8/30"))) == []
-    assert ids(member(2, net(kind, "10.78.0.0/24"))) == []
-
-
 def test_harvester_has_one_range() -> None:
     dual = [member(index, second_range="fd00:77::/64") for index in range(2)]
     found = only(*dual, member(2, second_range="fd00:77::/64", flavour="harvester"))
@@ -197,30 +188,6 @@ def test_harvester_has_one_range() -> None:
     seen = member(2, second_range="fd00:77::/64", flavour="auto")
     seen = Member(seen.name, seen.variables, {**seen.info, "flavour": "harvester"})
     assert ids(*dual, seen) == ["second-range-unsupported"]
-
-
-def test_the_second_range_too() -> None:
-    second = [member(index, second_range="fd00:77::/64") for index in range(2)]
-    last = member(2, net("service", "fd00::/16"), second_range="fd00:77::/64")
-    assert ids(*second, last) == ["range-overlaps-network"]
-
-
-def test_the_networks_own_objects_are_no_strangers() -> None:
-    own = (
-        net("l2vni", "10.77.0.0/22", "openperouter-system/migration"),
-        net("nad", "10.77.0.0/22", "kubevirt/migration"),
-        net("pool", "10.77.0.0/22", "kube-system/10.77.0.0-22"),
-    )
-    assert ids(member(0, *own)) == []
-
-
-def test_what_the_user_keeps_off() -> None:
-    found = only(member(2, avoid=["10.77.3.0/24", "10.99.0.0/16"]))
-    assert (found.id, found.cluster, found.found) == (
-        "range-overlaps-network",
-        "vienna",
-        "a network to avoid is 10.77.3.0/24",
-    )
 
 
 @pytest.mark.parametrize(
