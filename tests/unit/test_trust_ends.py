@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.filter.fleet_connections import fleet_connections
 from ansible_collections.livemigration.kubevirt.plugins.filter.trust_pairs import trust_pairs
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Busy
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import CONFIG_MAP
@@ -97,20 +96,3 @@ def test_what_is_trusted_is_what_answers_and_stays(source: Site, target: Site) -
     names = ["cluster-a", "cluster-b", "cluster-c"]
     pairs = trust_pairs(names, bundles=found(source, target), silent=["cluster-c"])
     assert pairs == [["cluster-a", "cluster-b"]]
-
-
-@pytest.mark.parametrize(
-    ("of", "expected"),
-    [("staying", ["munich", "bern"]), ("network", ["munich"]), ("all", ["munich", "zurich", "bern"])],
-)
-def test_who_is_meant(of: str, expected: list[str]) -> None:
-    variables: dict[str, dict[str, Any]] = {
-        "munich": {"cluster_connection": {"context": "m"}},
-        "zurich": {"cluster_connection": {"context": "z"}, "migration_network_state": "absent"},
-        "bern": {"cluster_connection": {"context": "b"}, "migration_network_type": "none"},
-    }
-    assert list(fleet_connections(variables, variables, of)) == expected
-    assert fleet_connections(["munich"], variables, of) == {"munich": {"context": "m"}}
-    assert list(fleet_connections([*variables, "jumphost"], variables | {"jumphost": {}}, "all")) == list(
-        fleet_connections(variables, variables, "all")
-    )
