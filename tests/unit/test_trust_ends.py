@@ -96,3 +96,17 @@ def test_what_is_trusted_is_what_answers_and_stays(source: Site, target: Site) -
     names = ["cluster-a", "cluster-b", "cluster-c"]
     pairs = trust_pairs(names, bundles=found(source, target), silent=["cluster-c"])
     assert pairs == [["cluster-a", "cluster-b"]]
+
+
+def test_one_that_begins_before_the_write_is_seen_when_a_cluster_is_forgotten(source: Site, target: Site) -> None:
+    run(source, target)
+    before = source.text()
+
+    def meanwhile() -> None:
+        source.edit(CONFIG_MAP, "kubevirt-ca", {"metadata": {"labels": {"touched": "again"}}})
+        source.migration("new", "Pending")
+
+    source.cluster.before_write = meanwhile
+    with pytest.raises(Busy, match="default/new"):
+        look(source, "cluster-b")
+    assert source.text() == before
