@@ -72,3 +72,24 @@ def test_a_cluster_that_was_seen_before_is_remembered(separate_bed: TestBed, tmp
     playbook(separate_bed, "site", "--check", environment=cache).succeeded()
     ran = playbook(separate_bed, "site", "--check", "--limit=cluster-a", environment=cache).succeeded()
     assert "cluster-not-seen" not in ran.output
+
+
+def test_who_may_not_hand_on_the_cas_changes_nothing_at_all(separate_bed: TestBed, tmp_path: Path) -> None:
+    """All but ConfigMaps may be written on one cluster: trust comes last, and the right to it is asked for first."""
+    cluster = separate_bed.clusters["cluster-b"]
+    mark, kubeconfig = cluster.mark(), str(cluster.user("operator"))
+    networks = ["k8s.cni.cncf.io", "whereabouts.cni.cncf.io", "kubevirt.io", "openpe.openperouter.github.io"]
+    rules = [
+        {"apiGroups": ["*"], "resources": ["*"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": networks, "resources": ["*"], "verbs": ["*"]},
+    ]
+    cluster.client.create("clusterroles", {"metadata": {"name": "operator"}, "rules": rules})
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "operator"}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "operator"}
+    binding = {"metadata": {"name": "operator"}, "roleRef": role, "subjects": [subject]}
+    cluster.client.create("clusterrolebindings", binding)
+    wrong = inventory(tmp_path, cluster_b={"cluster_connection": {"kubeconfig": kubeconfig}})
+    refused = playbook(separate_bed, "site", wrong).refused()
+    assert "Grant the verb create on configmaps in namespace kubevirt" in refused.output, refused.output
+    assert "to create configmaps in namespace kubevirt" in refused.output
+    assert [write for write in cluster.writes(mark, "operator") if "selfsubject" not in write.path] == []

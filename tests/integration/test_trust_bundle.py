@@ -63,6 +63,8 @@ def test_the_schedule_changes_nothing_unless_a_ca_was_renewed(
     before = fingerprint(source)
     with separate_bed.fault("ca-renewal", source.name):
         source.client.until(lambda _found: fingerprint(source) != before, *CA, 20.0)
+    told = playbook(separate_bed, "trust", "--check").succeeded()
+    assert (sum(told.changed.values()), told.writes) == (1, [])
     due = playbook(separate_bed, "trust").succeeded()
     assert sum(due.changed.values()) == 1
     assert fingerprint(source) in trusted(target)

@@ -68,8 +68,9 @@ def test_a_fleet_that_is_ready(fleet: TestBed, tmp_path: Path) -> None:
     assert len([line for line in verified.ran.output.splitlines() if '"cluster-a: ok;' in line]) == 1
 
 
-def test_another_mtu_in_the_inventory(fleet: TestBed, tmp_path: Path) -> None:
-    verified = Verified(fleet, tmp_path, migration_network_mtu=1350)
+@pytest.mark.parametrize("mode", [[], ["--check"]], ids=["for real", "check mode"])
+def test_another_mtu_in_the_inventory(fleet: TestBed, tmp_path: Path, mode: list[str]) -> None:
+    verified = Verified(fleet, tmp_path, *mode, migration_network_mtu=1350)
     assert (verified.code, verified.outcomes) == (DRIFT, ["drift", "drift"]), verified.ran.output
     assert verified.ids() == ["object-missing", "object-differs"] * 2
     assert {entry["playbook"] for entry in verified.report["drift"]} == {"livemigration.kubevirt.site"}
