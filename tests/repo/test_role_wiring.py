@@ -113,3 +113,8 @@ def test_limits_that_harvester_has_no_setting_for_are_said() -> None:
     tasks_file = data(ROLE / "tasks/harvester_present.yml")
     (told,) = [str(task["vars"]) for task in tasks_file if "ansible.builtin.debug" in task]
     assert {name for name in BY_OPTION if f"'{name}'" in told} == BY_OPTION.keys() - {"network"} - {*LIMITS}
+
+
+def test_who_takes_the_overlay_away_takes_all_of_its_segments() -> None:
+    gone = [call for call in tasks("l2vni") if call.get("state") == "absent" and "item" not in call["name"]]
+    assert [call.get("beside") for call in gone] == [True] * 3
