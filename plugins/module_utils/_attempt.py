@@ -12,6 +12,7 @@ annotation                  on                  meaning
 ``source-cluster-uid``      receiver, copies    UID of the cluster the guest comes from; stays as a record
 ``source-vm-uid``           receiver, copies    UID of the VM the guest comes from; stays as a record
 ``moved-to``                halted source VM    where the guest went: ``cluster UID/namespace/name/VM UID``
+``was-left-over``           receiver            it was there before, halted: it is not ours to delete
 ``source-namespace``        copies              namespace the copied Secret or ConfigMap comes from
 ``copied-content``          copies              digest of what was copied: who edits the copy makes it theirs
 ==========================  ==================  ==================================================================
@@ -34,6 +35,7 @@ STOPPED = f"{PREFIX}stopped-because"
 SOURCE_CLUSTER = f"{PREFIX}source-cluster-uid"
 SOURCE_VM = f"{PREFIX}source-vm-uid"
 MOVED_TO = f"{PREFIX}moved-to"
+LEFT_OVER = f"{PREFIX}was-left-over"
 SOURCE_NAMESPACE = f"{PREFIX}source-namespace"
 COPIED_CONTENT = f"{PREFIX}copied-content"
 

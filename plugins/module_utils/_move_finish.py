@@ -75,7 +75,7 @@ def _restore(situation: Situation) -> Step | None:
     target = situation.target
     if target.vm is None:
         return None
-    stale = (*_ours(target), *((attempt.MOVED_TO,) if target.note(attempt.MOVED_TO) else ()))
+    stale = (*_ours(target), *(key for key in (attempt.MOVED_TO, attempt.LEFT_OVER) if target.note(key)))
     receiver = target.vm.strategy == attempt.RECEIVER
     if not receiver and not stale:
         return None

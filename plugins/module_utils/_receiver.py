@@ -136,11 +136,21 @@ def adapted(target_vm: Object, wanted: Object) -> Object:
     if not metadata["labels"]:
         del metadata["labels"]
     known = metadata.get("annotations") or {}
-    kept = {name: value for name, value in known.items() if not name.startswith(_attempt.PREFIX)}
+    stay = (_attempt.MOVED_TO, _attempt.LEFT_OVER)
+    kept = {name: value for name, value in known.items() if name in stay or not name.startswith(_attempt.PREFIX)}
+    if _attempt.strategy(target_vm["spec"]) == "Halted":
+        kept[_attempt.LEFT_OVER] = "true"
     metadata["annotations"] = kept | wanted["metadata"]["annotations"]
     after["spec"] = copy.deepcopy(wanted["spec"])
     _keep_defaults(after["spec"], target_vm["spec"])
     return after
+
+
+def left_again(vm: Object) -> Object:
+    """The patch after which a left-over VM that became a receiver is what it was; it may be the only copy of a disk."""
+    gone = (_attempt.SOURCE_CLUSTER, _attempt.SOURCE_VM, _attempt.REMEMBERED, _attempt.LEFT_OVER)
+    metadata = {"annotations": dict.fromkeys(gone), "resourceVersion": vm["metadata"].get("resourceVersion")}
+    return {"metadata": metadata, "spec": {"runStrategy": "Halted"}}
 
 
 def _keep_defaults(spec: Any, known: Any) -> None:

@@ -20,8 +20,8 @@ from ._dependencies import COPIED, Need, needs
 from ._errors import BadInput, Busy, Conflict, Missing
 from ._job import Job, Result
 from ._kubevirt_values import quantity
-from ._plan import Change, Plan, create, guarded, plan_of, remove
-from ._receiver import Relation, adapted, macs, receiver, relation
+from ._plan import Change, Plan, create, guarded, merge, plan_of, remove
+from ._receiver import Relation, adapted, left_again, macs, receiver, relation
 from ._resources import FINAL, NAMESPACE, PVC, VM, VMI, VMIM
 from ._vm_checks import movable
 from ._wait import Verdict, wait_for
@@ -139,7 +139,10 @@ def plan_absent(job: Job, seen: Seen) -> Plan:
         hint = "Cancel the move first (state=absent of vmim_crosscluster)."
         found = f"phase {phase or 'unset'}, {len(open_moves)} migration objects"
         raise Busy("an empty receiver", found, job.clusters["target"].name, _place(job, target=True), hint)
-    return Plan((remove(job.clusters["target"], VM, vm, "the receiver is not wanted any more"),))
+    target, why = job.clusters["target"], "the receiver is not wanted any more"
+    if _attempt.LEFT_OVER in marks:
+        return plan_of([merge(target, VM, vm, left_again(vm), f"{why}; it was here before, halted")])
+    return Plan((remove(target, VM, vm, why),))
 
 
 def _findings(job: Job, seen: Seen) -> Iterator[Finding]:

@@ -39,8 +39,8 @@ options:
   state:
     description:
       - V(present) makes the receiver. While a move of this guest is under way, or after it, nothing is changed.
-      - V(absent) removes it, if the collection made it and it is proven empty. The copies of Secrets and ConfigMaps
-        stay.
+      - V(absent) removes it, if the collection made it and it is proven empty. One that was left behind by a move in
+        the other direction is halted again and not deleted. The copies of Secrets and ConfigMaps stay.
     type: str
     choices: [present, absent]
     default: present

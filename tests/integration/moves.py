@@ -67,9 +67,9 @@ class Road:
             **more,
         }
 
-    def receiver(self) -> Called:
+    def receiver(self, **more: Any) -> Called:
         both = {"source": connection(self.source), "target": connection(self.target)}
-        called = call("vm_receiver", both | {"name": self.name, "namespace": NAMESPACE})
+        called = call("vm_receiver", both | {"name": self.name, "namespace": NAMESPACE} | more)
         assert "failure" not in called.result, called.result["msg"]
         return called
 

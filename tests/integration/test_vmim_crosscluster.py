@@ -81,6 +81,9 @@ class TestMoves:
         road = start()
         road.assert_moved(road.move())
         road.back.receiver()
+        assert road.back.receiver(state="absent").changed
+        assert road.vm(road.source)["spec"]["runStrategy"] == "Halted", "what was there before is not deleted"
+        road.back.receiver()
         road.back.assert_moved(road.back.move())
         marks = [cluster.mark() for cluster in (road.source, road.target)]
         again = road.back.move()

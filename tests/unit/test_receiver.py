@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._attempt import (
+    LEFT_OVER,
     REMEMBERED,
     SOURCE_CLUSTER,
     SOURCE_VM,
@@ -140,7 +141,11 @@ def test_adapting_an_existing_vm_keeps_what_is_not_ours() -> None:
     known["spec"]["template"]["spec"]["domain"]["machine"] = {"type": "q35"}
     known["spec"]["template"]["metadata"]["annotations"] = {"kubevirt.io/pci-topology-version": "v3"}
     result = adapted(known, made())
-    assert result["metadata"]["annotations"] == {"theirs": "x", **made()["metadata"]["annotations"]}
+    assert result["metadata"]["annotations"] == {
+        "theirs": "x",
+        LEFT_OVER: "true",
+        **made()["metadata"]["annotations"],
+    }
     assert result["metadata"]["labels"] == {"theirs": "y", "app": "web"}
     assert result["metadata"]["uid"] == "u"
     assert result["spec"]["runStrategy"] == "WaitAsReceiver"

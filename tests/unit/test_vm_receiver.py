@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._attempt import SOURCE_CLUSTER, SOURCE_VM
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._attempt import MOVED_TO, SOURCE_CLUSTER, SOURCE_VM
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     BadInput,
     Busy,
@@ -213,6 +213,28 @@ def test_the_halted_vm_of_an_earlier_move_becomes_the_receiver(fleet: Fleet) -> 
     assert result["vm_receiver"]["relation"] == "left_over"
     assert fleet.target.writes[-1] == "replace VirtualMachine vm-1"
     assert fleet.target.objects[("virtualmachines", "default", "vm-1")]["metadata"]["uid"] == "other"
+
+
+def test_a_vm_that_was_there_before_is_halted_again_and_not_deleted(fleet: Fleet) -> None:
+    before = marked("Halted")
+    before["metadata"]["annotations"] = {MOVED_TO: "c/default/vm-1/u", "theirs": "x"}
+    before["spec"]["template"]["spec"]["domain"]["firmware"] = {"uuid": "f-uuid"}
+    source = vm()
+    source["spec"]["template"]["spec"]["domain"]["firmware"] = {"uuid": "f-uuid"}
+    fleet.source.put(VM, source)
+    fleet.target.put(VM, before)
+    fleet.run()
+    assert not fleet.run()["changed"]
+    fleet.target.writes.clear()
+    assert "halted" in fleet.run(state="absent")["actions"][0]
+    assert fleet.target.writes == ["patch VirtualMachine vm-1"]
+    left = fleet.target.objects[("virtualmachines", "default", "vm-1")]
+    assert left["spec"]["runStrategy"] == "Halted"
+    assert left["metadata"]["annotations"] == {MOVED_TO: "c/default/vm-1/u", "theirs": "x", "owner": "team-web"}
+    assert not fleet.run(state="absent")["changed"]
+    # KubeVirt removes the VMI of a VM that is halted.
+    fleet.target.objects.pop(("virtualmachineinstances", "default", "vm-1"))
+    assert fleet.run()["vm_receiver"]["relation"] == "left_over", "it can receive again"
 
 
 def test_a_receiver_follows_changes_of_the_source(fleet: Fleet) -> None:
