@@ -12,6 +12,7 @@ from . import _networks as networks
 from ._cluster import Cluster, Object, Resource, namespaced_name
 from ._errors import Forbidden, Missing
 from ._job import Job, Result
+from ._l2vni_family import LABEL
 from ._l2vni_shape import GROUPS, Shape, shape_of
 from ._networks import Read
 from ._plan import Plan
@@ -96,6 +97,7 @@ def _vni(item: Object, shape: Shape) -> dict[str, Any]:
     return {
         "kind": item["kind"],
         "name": namespaced_name(item),
+        "family": str((item["metadata"].get("labels") or {}).get(LABEL) or ""),
         "vni": spec.get("vni"),
         "vxlan_port": spec.get("vxlanPort") or spec.get("vxlanport") or 4789,
         "vrf": _vrf(spec),

@@ -138,6 +138,13 @@ class Member:
         """Its L2VNIs and L3VNIs."""
         return list(self.router.get("vnis") or [])
 
+    def segments(self, name: str, number: int | None) -> list[Mapping[str, Any]]:
+        """The L2VNIs of one network, those of the wanted number first; while that changes there are others."""
+        found = [item for item in self.vnis if item["kind"] == "L2VNI"]
+        wanted = [item for item in found if item["vni"] == number]
+        named = [item for item in found if name in (item.get("family"), item["name"].removeprefix(f"{self.routers}/"))]
+        return wanted + [item for item in named if item not in wanted]
+
     @property
     def underlays(self) -> list[Mapping[str, Any]]:
         """Its Underlays: as the cluster says, or else the inventory."""

@@ -151,8 +151,8 @@ def _before(member: Member) -> set[Network]:
 
 def _segments(member: Member) -> set[str]:
     """The L2VNI of the migration network itself, whose gateway may well be in the range, and those of the VMs."""
-    numbers = {member.number("vni"), *(app.vni for app in member.apps)}
-    return {item["name"] for item in member.vnis if item["kind"] == "L2VNI" and item["vni"] in numbers}
+    own = [(member.called("l2vni"), member.number("vni")), *((app.name, app.vni) for app in member.apps)]
+    return {item["name"] for name, number in own for item in member.segments(name, number)}
 
 
 def within(inner: Network, outer: Network) -> bool:

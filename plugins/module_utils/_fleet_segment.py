@@ -52,9 +52,14 @@ def check(fleet: Sequence[Member]) -> Iterator[Finding]:
 
 def _ports(fleet: Sequence[Member], overlay: Sequence[Member]) -> Iterator[Finding]:
     asked = {member.name: member.number("vxlan_port") or 0 for member in overlay}
-    segments = {"fleet": {member.name: asked[member.name] or _port(member, member.number("vni")) for member in overlay}}
+    segments = {
+        "fleet": {
+            member.name: asked[member.name] or _port(member, member.called("l2vni"), member.number("vni"))
+            for member in overlay
+        }
+    }
     for member, app in [(each, app) for each in fleet for app in each.apps if app.vni]:
-        segments.setdefault(f"network {app.name}", {})[member.name] = _port(member, app.vni)
+        segments.setdefault(f"network {app.name}", {})[member.name] = _port(member, app.name, app.vni)
     for where, ports in segments.items():
         if len(set(ports.values())) > 1:
             yield Finding(
@@ -68,9 +73,9 @@ def _ports(fleet: Sequence[Member], overlay: Sequence[Member]) -> Iterator[Findi
             )
 
 
-def _port(member: Member, number: int | None) -> int:
-    """The port of a segment as the cluster has it, or else as it is made."""
-    mine = [item for item in member.vnis if item["kind"] == "L2VNI" and item["vni"] == number]
+def _port(member: Member, name: str, number: int | None) -> int:
+    """The port of a segment as the cluster has it, or else as it is made; one of another number hands it on."""
+    mine = member.segments(name, number)
     return int(mine[0]["vxlan_port"]) if mine else _PORT
 
 

@@ -63,7 +63,7 @@ def observe(cluster: Cluster, wanted: Wanted) -> Seen:
     choice = family.choose(wanted, seen)
     pools = pool.read(cluster)
     names = [pool_of(piece, choice.before) for piece in wanted.pieces]
-    networks, closed = overlaps.observe(cluster, wanted.link.bridge)
+    networks, closed = overlaps.observe(cluster, [wanted.link.bridge, *_bridges(seen)])
     return Seen(
         cluster,
         seen,
@@ -74,6 +74,10 @@ def observe(cluster: Cluster, wanted: Wanted) -> Seen:
         tuple(networks),
         tuple(closed),
     )
+
+
+def _bridges(seen: Family) -> list[str]:
+    return [str(plugin.get("bridge") or "") for item in seen.members.values() for plugin in cni.plugins(item)[:1]]
 
 
 def _attachments(cluster: Cluster) -> list[Object]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from . import _networks as networks
 from ._addresses import overlaps
@@ -18,14 +18,15 @@ from ._whereabouts import Network
 Named = tuple[str, Network]
 
 
-def observe(cluster: Cluster, bridge: str) -> tuple[list[Named], list[str]]:
+def observe(cluster: Cluster, bridges: Collection[str]) -> tuple[list[Named], list[str]]:
     """The networks that the cluster itself names, and what it does not let us read.
 
-    :param bridge: the migration network's own, whose L2VNI may have a gateway in the range.
+    :param bridges: the migration network's own, as it is and as it was, whose L2VNI may have a gateway in the range.
     """
+    own = {bridge for bridge in bridges if bridge}
     # Whether another attachment does harm depends on its bounds, not on its range alone: it is judged apart.
     found = networks.read(cluster, without=(NAD, IP_POOL))
-    return [(net.what, net.network) for net in found.nets if net.bridge != bridge], found.closed
+    return [(net.what, net.network) for net in found.nets if net.bridge not in own], found.closed
 
 
 def check(wanted: Wanted, named: Iterable[Named], cluster: str) -> list[Finding]:

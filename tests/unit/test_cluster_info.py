@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _cluster_info
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Forbidden
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_family import LABEL
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._networks import (
     CALICO,
     CILIUM,
@@ -142,6 +143,7 @@ def test_openperouter_in_its_shapes(folder: str) -> None:
     assert segment == {
         "kind": "L2VNI",
         "name": "openperouter-system/migration",
+        "family": "",
         "vni": 666,
         "vxlan_port": 4790,
         "vrf": "rouge",
@@ -165,6 +167,13 @@ def test_what_the_tunnels_are_counted_as(cidrs: list[str], family: str | None) -
     site = Site("c")
     site.add("underlays", "Underlay", "underlay", {"tunnelEndpoint": {"cidrs": cidrs}})
     assert run(site)["openperouter"]["address_family"] == family
+
+
+def test_a_segment_beside_another_one_tells_whose_it_is() -> None:
+    site = Site("b")
+    body = {"name": "migration-667", "namespace": "openperouter-system"}
+    site.put(site.shape.l2vni, {"metadata": body | {"labels": {LABEL: "migration"}}, "spec": {"vni": 667}})
+    assert [vni["family"] for vni in run(site)["openperouter"]["vnis"]] == ["migration"]
 
 
 def test_every_network_that_the_cluster_names() -> None:

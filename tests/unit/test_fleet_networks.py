@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.fleet_members import ids, member, net, only
+from unit.fleet_members import ids, member, net, only, segment
 
 
 @pytest.mark.parametrize("kind", ["pod", "service", "node", "vtep", "router-id", "l2vni", "nad", "pool"])
@@ -48,6 +48,21 @@ def test_the_network_as_it_was_before_its_range_changed_is_no_stranger() -> None
     assert ids(member(0, held)) == ["range-overlaps-network"]
     assert ids(member(0, before, later, held, nad="other")) == ["range-overlaps-network"] * 3
     assert ids(member(0, before, kubevirt_namespace="virt")) == ["range-overlaps-network"]
+
+
+def test_a_segment_whose_number_changes_is_no_stranger_and_hands_on_its_port() -> None:
+    """A run that ended in the middle of the change is repeated."""
+    old, new = segment(666, port=4790), segment(667, port=4790) | {"name": "openperouter-system/migration-667"}
+    gateway = net("l2vni", "10.77.0.0/22", "openperouter-system/migration")
+    beside = new | {"family": "migration"}
+    changed = [
+        member(0, gateway, vni=667, vnis=[old]),
+        member(1, vni=667, vnis=[old, beside]),
+        member(2, vni=667, vnis=[beside]),
+    ]
+    assert ids(*changed) == []
+    assert ids(*changed[:2], member(2, vni=667, vnis=[segment(667)])) == ["vxlan-port-differs"]
+    assert ids(member(0, net("l2vni", "10.77.0.0/22", "other/migration"))) == ["range-overlaps-network"]
 
 
 def test_the_nodes_network_is_apart_from_an_overlay_only() -> None:

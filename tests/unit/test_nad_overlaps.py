@@ -52,6 +52,12 @@ def test_the_addresses_of_nodes() -> None:
     assert run(site, reserved=["192.170.10.76/30"])["changed"]
 
 
+def test_networks_without_a_bridge_are_compared_too() -> None:
+    site = cluster()
+    node(site, "192.170.10.77")
+    assert refused(site, kind="macvlan", vni=None, master="eth1").reason == "range_overlaps_network"
+
+
 @pytest.mark.parametrize(
     ("address", "kind"), [("10.0.0.1", "InternalIP"), ("192.170.10.77", "Hostname"), ("x", "InternalIP")]
 )
@@ -106,6 +112,15 @@ def test_other_segments(gateways: Object) -> None:
     )
     assert refused(site).found == "the subnet of L2VNI openperouter-system/red is 192.170.10.0/28"
     assert run(site, vni=None, bridge="br", gateway=None, range="10.9.0.0/24")["changed"]
+
+
+def test_the_segment_that_the_network_is_on_until_its_number_changes() -> None:
+    site = cluster(OLD.group)
+    l2vni = Resource(OLD.group, "v1alpha1", "l2vnis", "L2VNI")
+    put(site, l2vni, "migration", {"vni": 666, "l2gatewayip": "192.170.10.1/24"})
+    assert refused(site, vni=667).reason == "range_overlaps_network"
+    run(site)
+    assert run(site, vni=667)["changed"]
 
 
 def test_networks_that_only_the_user_knows() -> None:
