@@ -9,6 +9,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ class Ran:
     code: int
     output: str
     writes: list[Write]
+    heard: list[tuple[float, str]]
+    """Each line, and when it was printed."""
 
     @property
     def changed(self) -> dict[str, int]:
@@ -61,16 +64,17 @@ def playbook(
     :param extra: extra variables.
     """
     marks = {cluster: bed.clusters[cluster].mark() for cluster in bed.clusters}
-    done = subprocess.run(
+    heard: list[tuple[float, str]] = []
+    with subprocess.Popen(
         command(name, *arguments, inventory=inventory, **extra),
         env=os.environ | {"DEMO_KUBECONFIGS": str(bed.directory)} | (environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, written(bed, marks, user))
+    ) as process:
+        heard += [(time.monotonic(), line) for line in process.stdout or ()]
+    return Ran(process.returncode, "".join(line for _when, line in heard), written(bed, marks, user), heard)
 
 
 def command(name: str, *arguments: str, inventory: Path = DEMO, **extra: Any) -> list[str]:

@@ -64,13 +64,23 @@ def assert_moved(bed: TestBed, source: str, target: str, before: Object) -> None
         assert client.list("virtualmachineinstancemigrations", "default") == []
 
 
+def assert_progress_was_shown(moved: Ran) -> None:
+    """While the guest was copied, and not as a flood."""
+    told = [when for when, line in moved.heard if f"{VM}: " in line]
+    assert 3 <= len(told) <= 30, moved.output
+    task = next(number for number, (_when, line) in enumerate(moved.heard) if "Move the guest" in line)
+    ended = next(when for when, line in moved.heard[task:] if line.startswith(f"changed: [default/{VM}]"))
+    assert [when for when in told if when < ended - 1.5], "nothing was told before the end"
+
+
 def test_the_whole_road(fleet: TestBed, tmp_path: Path) -> None:
     thrice(fleet, "site")
 
     request = {"source": "cluster-a", "target": "cluster-b", "vms": f"default/{VM}"}
     before = guest(fleet, "cluster-a")
-    moved = thrice(fleet, "migrate", **request)
-    assert f"{VM}: " in moved.output, "a move shows its progress"
+    with fleet.fault("copy-seconds", "cluster-a", seconds="2"):
+        moved = thrice(fleet, "migrate", **request)
+    assert_progress_was_shown(moved)
     assert_moved(fleet, "cluster-a", "cluster-b", before)
 
     back = {"source": "cluster-b", "target": "cluster-a", "vms": f"default/{VM}"}
