@@ -91,9 +91,10 @@ def test_a_cause_is_told_and_not_what_follows_from_it(cause: str, what: Break, s
     assert report["drift"][0]["clusters"] == list(CLUSTERS)
 
 
-def test_what_the_comparison_of_the_fleet_found_on_one_cluster() -> None:
-    report = judged(fleet(), findings=[finding("vtep-ranges-overlap", "Underlay x") | {"text": ""}])
-    assert (ids(report), outcomes(report)) == (["vtep-ranges-overlap"], ["drift", "ok"])
+@pytest.mark.parametrize("check", ["vtep-ranges-overlap", "underlay-missing", "vm-network-overlaps"])
+def test_what_the_comparison_of_the_fleet_found_on_one_cluster(check: str) -> None:
+    report = judged(fleet(), findings=[finding(check, "Underlay x") | {"text": ""}])
+    assert (ids(report), outcomes(report)) == ([check], ["drift", "ok"])
 
 
 def test_an_address_of_a_pod_that_is_gone_answers_to_nobody() -> None:
