@@ -21,7 +21,7 @@ from testbed.proxy import running
 from testbed.resources import Object
 from testbed.testing import TestBed
 
-VM = "vm-1"
+VM, NADS = "vm-1", "network-attachment-definitions"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def the(bed: TestBed, cluster: str, kind: str) -> Object:
 def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
     killed = doomed.until_done("site")
     # Both clusters are worked on at once, so a kill can end the writes of both.
-    for kind in ("l2vnis", "network-attachment-definitions", "kubevirts", "configmaps"):
+    for kind in ("l2vnis", NADS, "kubevirts", "configmaps"):
         assert [write for write in killed if kind in write], killed
     assert_as_undisturbed(separate_bed, "site")
     playbook(separate_bed, "verify").succeeded()
@@ -72,5 +72,7 @@ def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
         annotations = cluster.client.need("virtualmachines", VM, "default")["metadata"]["annotations"]
         assert "livemigration.kubevirt/attempt" not in annotations
 
-    doomed.until_done("teardown")
+    killed = doomed.until_done("teardown")
+    for verb, kind in (("PATCH", "configmaps"), ("PATCH", "kubevirts"), ("DELETE", NADS), ("DELETE", "l2vnis")):
+        assert [write for write in killed if kind in write and verb in write], killed
     assert_as_undisturbed(separate_bed, "teardown")
