@@ -23,20 +23,20 @@ pytestmark = pytest.mark.simulated
 NAD = "network-attachment-definitions"
 FLEET = Path(__file__).parent / "fleet"
 KINDS = {
-    "munich": "l2vni_shape=A",
-    "zurich": "l2vni_shape=B",
-    "vienna": "l2vni_shape=C",
-    "ghent": "hco=1.19",
-    "oslo": "harvester=v1.9.0",
-    "turin": "openperouter=false",
-    "porto": "l2vni_shape=C",
+    "munich": ("l2vni_shape=A",),
+    "zurich": ("l2vni_shape=B",),
+    "vienna": ("l2vni_shape=C",),
+    "ghent": ("hco=1.19",),
+    "oslo": ("harvester=v1.9.0",),
+    "turin": ("openperouter=false", "nmstate=true"),
+    "porto": ("l2vni_shape=C",),
 }
 FIRST = ",".join(name for name in KINDS if name != "porto")
 
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[TestBed]:
-    settings = [f"{name}.{setting}" for name, setting in KINDS.items()]
+    settings = [f"{name}.{setting}" for name, settings in KINDS.items() for setting in settings]
     with own_bed(f"pytest-fleet-{os.getpid()}", tuple(KINDS), "nodes=1", *settings) as bed:
         # Nobody but the operator tells Harvester what the uplinks of mgmt carry.
         mtu = {"metadata": {"annotations": {"network.harvesterhci.io/uplink-mtu": "1400"}}}
