@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from . import _attempt, _copies
+from . import _attempt, _copies, _receiver_wait
 from ._argspec import ArgumentSpec, source_and_target
 from ._checks import Finding, refuse, warnings
 from ._cluster import Cluster, Object
@@ -24,7 +24,6 @@ from ._plan import Change, Plan, create, guarded, merge, plan_of, remove
 from ._receiver import Relation, adapted, left_again, macs, receiver, relation
 from ._resources import FINAL, NAMESPACE, PVC, VM, VMI, VMIM
 from ._vm_checks import movable
-from ._wait import Verdict, wait_for
 
 SPEC = source_and_target().merge(
     ArgumentSpec(
@@ -77,7 +76,9 @@ def work(job: Job) -> Result:
             made += _until(plan, error.object)
     plan = made + plan
     if wanted and not job.check_mode and seen.relation not in ("arriving", "arrived"):
-        _wait_for_sync(job)
+        _receiver_wait.until_it_waits(job, _target_namespace(job))
+    if not wanted and plan.changes and not job.check_mode:
+        _receiver_wait.until_it_is_gone(job, _target_namespace(job))
     return _result(job, plan, seen)
 
 
@@ -215,32 +216,6 @@ def _receiver_changes(job: Job, seen: Seen, wanted: Object) -> Iterator[Change |
     if seen.target_vmi is not None and (final or stale):
         # KubeVirt makes a fresh one from the spec; this one never held a running guest, or holds it no more.
         yield remove(target, VMI, seen.target_vmi, "KubeVirt makes it anew from the receiver's spec")
-
-
-def _wait_for_sync(job: Job) -> None:
-    target, there = job.clusters["target"], _target_namespace(job)
-
-    def look() -> Verdict:
-        vmi = target.get(VMI, job.params["name"], there)
-        phase = ((vmi or {}).get("status") or {}).get("phase") or ""
-        # Past that point a guest arrives: a move that an earlier run began has not waited for this one.
-        if phase not in ("", "Pending", *FINAL):
-            return Verdict(True)
-        vm = target.get(VM, job.params["name"], there)
-        shown = ((vm or {}).get("status") or {}).get("printableStatus") or "no status yet"
-        return Verdict(False, f"the VM shows {shown}, its VMI {phase or 'is not there yet'}")
-
-    wait_for(
-        look,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
-        expected="the receiver to wait for the guest (WaitingForSync)",
-        cluster=target.name,
-        object=_place(job, target=True),
-        hint="See the events of the VM and of its volumes; virt-controller's log names what it waits for.",
-        pause=0.1,
-    )
 
 
 def _result(job: Job, plan: Plan, seen: Seen) -> Result:

@@ -108,7 +108,7 @@ cluster_info:
           contains:
             kind: {description: V(L2VNI) or V(L3VNI)., type: str, returned: always}
             name: {description: Namespace and name., type: str, returned: always}
-            family: {description: The name of the one it was made beside; empty without one., type: str, returned: always}
+            family: {description: Name of the one it was made beside; empty without one., type: str, returned: always}
             vni: {description: The VXLAN network identifier., type: int, returned: always}
             vxlan_port: {description: The UDP port., type: int, returned: always}
             vrf: {description: The VRF or routing domain; null without one., type: str, returned: always}

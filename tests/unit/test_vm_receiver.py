@@ -60,12 +60,14 @@ class Fleet:
         self.target.put(NAD, {"metadata": {"name": "evpn", "namespace": "infra"}})
         self.target.put(INSTANCETYPE, here("small"))
         self.target.put(CLUSTER_PREFERENCE, {"metadata": {"name": "fedora"}})
-        self.receives = True
+        self.receives = self.removes = True
         self.phase = "WaitingForSync"
 
     def step(self) -> None:
-        """KubeVirt on the target: a receiver gets a VMI that waits."""
+        """KubeVirt on the target: a receiver gets a VMI that waits, a halted VM and one that is gone lose theirs."""
         body = self.target.get(VM, "vm-1", "default")
+        if self.removes and (body is None or body["spec"]["runStrategy"] == "Halted"):
+            self.target.objects.pop(("virtualmachineinstances", "default", "vm-1"), None)
         waiting = self.receives and body and body["spec"]["runStrategy"] == "WaitAsReceiver"
         if waiting and self.target.get(VMI, "vm-1", "default") is None:
             self.target.put(VMI, here("vm-1", status={"phase": self.phase}))
@@ -232,9 +234,14 @@ def test_a_vm_that_was_there_before_is_halted_again_and_not_deleted(fleet: Fleet
     assert left["spec"]["runStrategy"] == "Halted"
     assert left["metadata"]["annotations"] == {MOVED_TO: "c/default/vm-1/u", "theirs": "x", "owner": "team-web"}
     assert not fleet.run(state="absent")["changed"]
-    # KubeVirt removes the VMI of a VM that is halted.
-    fleet.target.objects.pop(("virtualmachineinstances", "default", "vm-1"))
     assert fleet.run()["vm_receiver"]["relation"] == "left_over", "it can receive again"
+
+
+def test_a_receiver_whose_vmi_does_not_go_is_not_called_gone(fleet: Fleet) -> None:
+    fleet.run()
+    fleet.removes = False
+    with pytest.raises(DeadlineExceeded, match="its VMI is WaitingForSync"):
+        fleet.run(state="absent")
 
 
 def test_a_receiver_follows_changes_of_the_source(fleet: Fleet) -> None:
