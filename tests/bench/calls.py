@@ -65,7 +65,7 @@ def ours() -> list[dict[str, Any]]:
                 "namespace": OURS,
                 "vni": f"{{{{ 1000 + bench_host * {CALLS} + {call} }}}}",
                 "mtu": 1400,
-                "range": f"10.{{{{ bench_host }}}}.{call}.0/24",
+                "range": f"10.{{{{ 100 + bench_host }}}}.{call}.0/24",
                 "slot": 0,
                 "max_clusters": 2,
                 "required_addresses": 8,
