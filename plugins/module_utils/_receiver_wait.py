@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ._cluster import Object
 from ._job import Job
 from ._resources import FINAL, VM, VMI
 from ._wait import Verdict, wait_for
@@ -20,7 +21,7 @@ def until_it_waits(job: Job, namespace: str) -> None:
     target, name = job.clusters["target"], job.params["name"]
 
     def look() -> Verdict:
-        phase = _phase(job, namespace)
+        phase = _phase(_vmi(job, namespace))
         # Past that point a guest arrives: a move that an earlier run began has not waited for this one.
         if phase not in ("", "Pending", *FINAL):
             return Verdict(True)
@@ -39,14 +40,17 @@ def until_it_is_gone(job: Job, namespace: str) -> None:
     """
 
     def look() -> Verdict:
-        gone = job.clusters["target"].get(VMI, job.params["name"], namespace) is None
-        return Verdict(gone, f"its VMI is {_phase(job, namespace) or 'without a phase'}")
+        vmi = _vmi(job, namespace)
+        return Verdict(vmi is None, f"its VMI is {_phase(vmi) or 'without a phase'}")
 
     _wait(job, namespace, look, "the receiver's empty VMI to go", "See the VMI's events; virt-controller's log.")
 
 
-def _phase(job: Job, namespace: str) -> str:
-    vmi = job.clusters["target"].get(VMI, job.params["name"], namespace)
+def _vmi(job: Job, namespace: str) -> Object | None:
+    return job.clusters["target"].get(VMI, job.params["name"], namespace)
+
+
+def _phase(vmi: Object | None) -> str:
     return str(((vmi or {}).get("status") or {}).get("phase") or "")
 
 
