@@ -170,7 +170,7 @@ def _other_settings(network: Network, seen: Seen) -> Iterator[Finding]:
         theirs, exclusive = harvester.other_network(name, setting)
         if theirs is None:
             continue
-        if _meet(network.spans, theirs.spans):
+        if _meet(network.spans(), theirs.spans()):
             hint = "Take another range: Harvester refuses a common address whatever the VLAN."
             found = f"{name} has addresses of it ({theirs.range})"
             yield _finding(seen, "range-overlaps-setting", f"range {network.range} apart from {name}", found, hint)

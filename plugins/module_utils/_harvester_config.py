@@ -42,7 +42,6 @@ class Network:
         """The bridge that Harvester keeps on every node for the cluster network."""
         return f"{self.cluster_network}-br"
 
-    @property
     def spans(self) -> tuple[Span, ...]:
         """The addresses that are given out. :raises ValueError: for a range that is none."""
         exclude = tuple(ipaddress.ip_network(text, strict=False) for text in self.exclude)
@@ -51,7 +50,7 @@ class Network:
     @property
     def meaning(self) -> tuple[Any, ...]:
         """Equal for texts that make the same network, however they are written."""
-        return self.cluster_network, self.vlan or 1, str(ipaddress.ip_network(self.range)), self.spans
+        return self.cluster_network, self.vlan or 1, str(ipaddress.ip_network(self.range)), self.spans()
 
     def text(self) -> str:
         """The one text for it. Harvester takes any other text, spaces included, for another network."""
@@ -71,7 +70,7 @@ def parse(text: str) -> Network | None:
             str(keys.get("range") or ""),
             tuple(str(entry) for entry in keys.get("exclude") or []),
         )
-        found.spans  # noqa: B018  # raises for what is no range
+        found.spans()  # raises for what is no range
     except (ValueError, TypeError, AttributeError):
         return None
     return found
@@ -122,4 +121,4 @@ def made_by(attachment: Object, network: Network) -> bool:
     except (ValueError, AttributeError):
         return False
     given = tuple(spans for _range, spans in cni.allocatable(config))
-    return kind == "bridge" and ipam.get("type") == "whereabouts" and wired and given == (network.spans,)
+    return kind == "bridge" and ipam.get("type") == "whereabouts" and wired and given == (network.spans(),)

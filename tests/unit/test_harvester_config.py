@@ -127,7 +127,7 @@ def test_every_slice_is_said_in_a_way_that_harvester_accepts_and_gives_exactly_t
     except BadInput:
         reject()
     network = Network("migration", 100, str(piece.network), config.excludes(piece))
-    assert network.spans == piece.spans
+    assert network.spans() == piece.spans
     harvester_validator.check(network.text(), WORLD)
     counted = harvester_config.usable(harvester_config.read(network.text()))
     assert len(counted) == piece.size
