@@ -147,6 +147,16 @@ class World:
         self._rules = [rule for name, rule in sorted(_rules().items())]
         self._furnish()
 
+    def without_receiver(self) -> None:
+        """The receiver is still to be made, from a guest that shows what it needs for that."""
+        self.target.drop(VM, NAME)
+        domain = {"domain": {"firmware": {"uuid": "7b4f7021", "serial": "1"}, "devices": {}}}
+        vm, vmi = self.source.one(VM), self.source.one(VMI)
+        assert vm
+        assert vmi
+        self.source.put(VM, vm | {"spec": vm["spec"] | {"template": {"spec": domain}}})
+        self.source.put(VMI, vmi | {"spec": domain})
+
     def _furnish(self) -> None:
         for site in (self.source, self.target):
             status = {"synchronizationAddresses": [f"{site.address}:9185"]}

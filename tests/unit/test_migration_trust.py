@@ -30,16 +30,6 @@ KEEPING = {"selfSigned": {"ca": {"duration": "168h", "renewBefore": "84h"}}}
 INBOX = "kubevirt-external-ca"
 
 
-@pytest.fixture
-def source() -> Site:
-    return Site("cluster-a")
-
-
-@pytest.fixture
-def target() -> Site:
-    return Site("cluster-b", slice_start=128)
-
-
 def trusted(source: Site, target: Site) -> bool:
     return fingerprint(target.ca) in pem.read(source.text()) and fingerprint(source.ca) in pem.read(target.text())
 

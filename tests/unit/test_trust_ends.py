@@ -15,16 +15,6 @@ from unit.memory_cluster import Ticking
 from unit.trust_call import look, run
 
 
-@pytest.fixture
-def source() -> Site:
-    return Site("cluster-a")
-
-
-@pytest.fixture
-def target() -> Site:
-    return Site("cluster-b", slice_start=128)
-
-
 def test_absent_waits_for_migrations_on_either_side_if_told_to(source: Site, target: Site) -> None:
     run(source, target)
     target.migration("open", "Running")

@@ -16,16 +16,6 @@ from unit.trust_call import memory, run
 INBOX = "kubevirt-external-ca"
 
 
-@pytest.fixture
-def source() -> Site:
-    return Site("cluster-a")
-
-
-@pytest.fixture
-def target() -> Site:
-    return Site("cluster-b", slice_start=128)
-
-
 def test_a_bundle_that_would_overflow_is_refused_and_a_full_one_warned_of(source: Site, target: Site) -> None:
     expired = "".join(certificate(f"old-{number}", age_hours=200) for number in range(9))
     many = "".join(certificate(f"ca-{number}") for number in range(48))

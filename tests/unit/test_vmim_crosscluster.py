@@ -113,13 +113,7 @@ def test_a_refusal_carries_what_is_known(check_mode: bool) -> None:
 
 def test_only_check_mode_expects_a_receiver_that_is_still_to_be_made() -> None:
     world = World(1)
-    world.target.drop(VM, NAME)
-    domain = {"domain": {"firmware": {"uuid": "7b4f7021", "serial": "1"}, "devices": {}}}
-    vm, vmi = world.source.one(VM), world.source.one(VMI)
-    assert vm
-    assert vmi
-    world.source.put(VM, vm | {"spec": vm["spec"] | {"template": {"spec": domain}}})
-    world.source.put(VMI, vmi | {"spec": domain})
+    world.without_receiver()
     foreseen = run(world)
     assert len(foreseen["actions"]) == 7
     assert any("unverified" in warning for warning in foreseen["warnings"])
