@@ -26,7 +26,7 @@ from ._harvester_config import same
 from ._harvester_options import Wanted, wanted_of
 from ._job import Job, Result
 from ._plan import Change, Plan, plan_of
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 from ._whereabouts import pool_name
 
 _TRIES = 3
@@ -199,13 +199,10 @@ class _Road:
         if self.job.check_mode:
             return
         self._seen = None
-        wait_for(
+        self.job.wait(
             look,
-            seconds=max(0.0, round(self.deadline - self.job.clock.now(), 1)),
-            clock=self.job.clock,
-            tell=self.job.tell,
+            seconds=self.job.left(self.deadline),
             expected=expected,
-            cluster=self.job.cluster.name,
             object=f"Setting {harvester.SETTING_NAME}",
             hint=hint or "See Harvester's pods in harvester-system and their log. Run again to go on waiting.",
             pause=0.5,

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import _gitops as gitops
 from ._cluster import Cluster, Object
 from ._errors import Conflict, Forbidden
 from ._plan import Plan, Ref, apply, refuse_forbidden
-from ._wait import Clock, Tell
+from ._wait import Clock, Tell, Verdict, wait_for
 
 Result = dict[str, Any]
 
@@ -49,6 +49,39 @@ class Job:
                 error.result |= {"actions": plan.actions(), "diff": plan.diff()}
             raise
         return {} if self.check_mode else apply(plan, self.clusters)
+
+    def wait(
+        self,
+        look: Callable[[], Verdict],
+        *,
+        expected: str,
+        object: str,
+        hint: str,
+        seconds: float | None = None,
+        clusters: Iterable[Cluster] | None = None,
+        pause: float = 0.2,
+    ) -> None:
+        """Look until the verdict is done; what was missing is told as it changes.
+
+        :param seconds: the deadline from now; ``wait_timeout`` of the module unless given.
+        :param clusters: where it is awaited; the one of a module that has one unless given.
+        :raises DeadlineExceeded: with what was expected, what was last seen, and the hint.
+        """
+        wait_for(
+            look,
+            seconds=self.params["wait_timeout"] if seconds is None else seconds,
+            clock=self.clock,
+            tell=self.tell,
+            expected=expected,
+            cluster=", ".join(each.name for each in ([self.cluster] if clusters is None else clusters)),
+            object=object,
+            hint=hint,
+            pause=pause,
+        )
+
+    def left(self, deadline: float) -> float:
+        """Seconds until a moment of the clock, for several waits that share one deadline."""
+        return max(0.0, round(deadline - self.clock.now(), 1))
 
     def finish(self, plan: Plan, **extra: Any) -> Result:
         """The result of a call that made, or in check mode would make, ``plan``; it writes nothing itself."""

@@ -20,7 +20,7 @@ from ._kubevirt_home import Home
 from ._kubevirt_settings import Wanted, differences, drops_peers, validate
 from ._plan import Plan, merge, merged, plan_of
 from ._resources import KUBEVIRT, NAD
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 _TRIES = 5
 """How often a write is computed anew, because somebody else wrote in between or it was not answered."""
@@ -88,12 +88,22 @@ def write(job: Job, step: Wanted, home: Home) -> tuple[Plan, Home]:
 def _reach(job: Job, home: Home, deadline: float) -> tuple[Verdict, Home]:
     """Wait until the step is in force; check mode only looks."""
     namespace, name = kv.namespace_of(home.kubevirt), home.kubevirt["metadata"]["name"]
+
+    def look() -> Verdict:
+        return rollout.verdict(rollout.read(job.cluster, namespace, name))
+
     if job.check_mode:
-        verdict = rollout.verdict(rollout.read(job.cluster, namespace, name))
+        verdict = look()
         return (verdict if home.carried().done else home.carried()), home
     home = _carry(job, home, deadline)
-    seconds = max(0.0, round(deadline - job.clock.now(), 1))
-    rollout.wait(job.cluster, namespace, name, seconds=seconds, clock=job.clock, tell=job.tell)
+    job.wait(
+        look,
+        seconds=job.left(deadline),
+        expected="the migration settings in force on every pod",
+        object=f"KubeVirt {namespace}/{name}",
+        hint=rollout.HINT,
+        pause=0.5,
+    )
     return Verdict(True), home.read(job.cluster)
 
 
@@ -107,16 +117,12 @@ def _carry(job: Job, home: Home, deadline: float) -> Home:
         last[0] = last[0].read(job.cluster)
         return last[0].carried()
 
-    wait_for(
+    job.wait(
         look,
-        seconds=max(0.0, round(deadline - job.clock.now(), 1)),
-        clock=job.clock,
-        tell=job.tell,
+        seconds=job.left(deadline),
         expected=f"the migration settings in {kv.title(home.kubevirt)}",
-        cluster=job.cluster.name,
         object=home.title,
         hint="Look at the conditions of this resource and at the log of hyperconverged-cluster-operator.",
-        pause=0.2,
     )
     return last[0]
 

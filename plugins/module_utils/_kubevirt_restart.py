@@ -23,7 +23,7 @@ from ._job import Job, Result
 from ._kubevirt_rollout import Seen
 from ._plan import Plan, plan_of, remove
 from ._resources import POD
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 SPEC = cluster_options().merge(
     ArgumentSpec(
@@ -65,7 +65,7 @@ def restart(
         job.apply(plan)
         done += plan
         if not job.check_mode:
-            _await(job, before, part, max(0.0, deadline - job.clock.now()))
+            _await(job, before, part, job.left(deadline))
     return done
 
 
@@ -113,13 +113,10 @@ def _await(job: Job, before: Seen, gone: list[Object], seconds: float) -> None:
             return Verdict(False, f"no pod of {kv.SYNC_CONTROLLER} leads yet")
         return rollout.verdict(seen)
 
-    wait_for(
+    job.wait(
         look,
         seconds=seconds,
-        clock=job.clock,
-        tell=job.tell,
         expected="the restarted pods on the migration network",
-        cluster=job.cluster.name,
         object=", ".join(sorted(f"Pod {namespace}/{each}" for each in names)),
         hint=rollout.HINT,
         pause=0.5,

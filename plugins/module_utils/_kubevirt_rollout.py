@@ -15,7 +15,7 @@ from ._errors import Missing
 from ._kubevirt_pods import Pod
 from ._resources import DAEMON_SET, DEPLOYMENT, KUBEVIRT
 from ._sync_address import parse
-from ._wait import Clock, Tell, Verdict, wait_for
+from ._wait import Verdict
 
 HINT = (
     "Look at virt-operator's log and at the pods of virt-handler and virt-synchronization-controller in KubeVirt's"
@@ -65,28 +65,6 @@ def verdict(seen: Seen) -> Verdict:
         if not part.done:
             return _with_pods(part, seen)
     return _addresses(seen)
-
-
-def wait(cluster: Cluster, namespace: str, name: str, *, seconds: float, clock: Clock, tell: Tell) -> Seen:
-    """Wait until all of it is done. :raises DeadlineExceeded: with what was missing last."""
-    last: list[Seen] = []
-
-    def look() -> Verdict:
-        last[:] = [read(cluster, namespace, name)]
-        return verdict(last[0])
-
-    wait_for(
-        look,
-        seconds=seconds,
-        clock=clock,
-        tell=tell,
-        expected="the migration settings in force on every pod",
-        cluster=cluster.name,
-        object=f"KubeVirt {namespace}/{name}",
-        hint=HINT,
-        pause=0.5,
-    )
-    return last[0]
 
 
 def _handler(seen: Seen) -> Verdict:

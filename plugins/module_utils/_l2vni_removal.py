@@ -12,7 +12,7 @@ from ._cluster import Object, Resource
 from ._errors import Busy
 from ._job import Job, Result
 from ._plan import Plan, plan_of, remove
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 NOTHING: Object = {
     "api_group": None,
@@ -45,13 +45,9 @@ def _await_gone(job: Job, resource: Resource, name: str, namespace: str | None) 
         found = job.cluster.get(resource, name, namespace)
         return Verdict(found is None, "it still exists")
 
-    wait_for(
+    job.wait(
         look,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
         expected="the L2VNI to be gone",
-        cluster=job.cluster.name,
         object=f"L2VNI {namespace}/{name}",
         hint="See its finalizers and OpenPERouter's controller.",
     )

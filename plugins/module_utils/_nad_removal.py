@@ -17,7 +17,7 @@ from ._job import Job, Result
 from ._nad_family import Family
 from ._plan import Plan, plan_of, remove
 from ._resources import NAD
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 _NOTHING: dict[str, Any] = {
     "superseded": [],
@@ -141,13 +141,9 @@ def _await_leave(job: Job, names: list[str]) -> None:
         found: list[Object | str] = [pod for name in names for pod in users.pods(job.cluster, name, namespace)]
         return Verdict(not found, f"{len(found)} pods still have it, such as {found[0]}" if found else "")
 
-    wait_for(
+    job.wait(
         look,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
         expected="KubeVirt's pods to leave the NAD",
-        cluster=job.cluster.name,
         object=", ".join(f"NetworkAttachmentDefinition {namespace}/{name}" for name in names),
         hint="See which pods these are and why they stay; without the NAD whereabouts cannot free their addresses.",
     )

@@ -16,7 +16,7 @@ from ._job import Job
 from ._plan import Plan, plan_of
 from ._probe_links import Place, Site
 from ._resources import POD
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 SLACK = 120
 """Seconds that a kubelet may take to show a pod its orders, and the API server to let a pod go."""
@@ -138,13 +138,11 @@ def _until(job: Job, grounds: list[Ground], done: Callable[[Ground], bool], seco
 def _wait(
     job: Job, grounds: list[Ground], look: Callable[[], Verdict], seconds: float, expected: str, hint: str
 ) -> None:
-    wait_for(
+    job.wait(
         look,
         seconds=seconds,
-        clock=job.clock,
-        tell=job.tell,
         expected=expected,
-        cluster=", ".join(ground.cluster.name for ground in grounds),
+        clusters=[ground.cluster for ground in grounds],
         object=f"Pod {probe.NAME}",
         hint=hint,
         pause=0.5,

@@ -9,7 +9,7 @@ from . import _kubevirt as kv
 from ._cluster import Cluster
 from ._errors import Busy, Missing
 from ._job import Job
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 _WANTED = "no unfinished migration"
 _OBJECT = "VirtualMachineInstanceMigration"
@@ -45,13 +45,11 @@ def require(
         left = kv.unfinished_migrations(where)
         return Verdict(not left, f"{len(left)} left, such as {left[0]}" if left else "")
 
-    wait_for(
+    job.wait(
         look,
         seconds=seconds,
-        clock=job.clock,
-        tell=job.tell,
         expected=_WANTED,
-        cluster=name,
+        clusters=[where],
         object=_OBJECT,
         hint=f"{harm} Let them end or cancel them, and run again.",
         pause=1.0,

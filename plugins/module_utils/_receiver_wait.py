@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ._cluster import Object
 from ._job import Job
 from ._resources import FINAL, VM, VMI
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 
 def until_it_waits(job: Job, namespace: str) -> None:
@@ -55,13 +55,10 @@ def _phase(vmi: Object | None) -> str:
 
 
 def _wait(job: Job, namespace: str, look: Callable[[], Verdict], expected: str, hint: str) -> None:
-    wait_for(
+    job.wait(
         look,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
         expected=expected,
-        cluster=job.clusters["target"].name,
+        clusters=[job.clusters["target"]],
         object=f"VirtualMachine {namespace}/{job.params['name']}",
         hint=hint,
         pause=0.1,

@@ -15,7 +15,7 @@ from ._job import Job
 from ._l2vni_shape import Shape
 from ._node_selector import chosen
 from ._resources import POD
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 PATIENCE = 15.0
 """Seconds for which a reported failure may be one of before our write: the reports carry no generation."""
@@ -84,13 +84,9 @@ def settle(job: Job, part: Part, shape: Shape, nodes: list[str], *, changed: boo
                 _refuse(text, entry, part, cluster.name)
         return provisioned(part, nodes, statuses)
 
-    wait_for(
+    job.wait(
         look,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
         expected=f"the {part.kind} on {len(nodes)} nodes",
-        cluster=cluster.name,
         object=str(part),
         hint="See the RouterNodeConfigurationStatus objects and the router pods of the nodes named.",
     )

@@ -19,7 +19,7 @@ from ._kubevirt_settings import drops_peers
 from ._plan import Change, Plan, create, merge, plan_of, refuse_forbidden
 from ._resources import CONFIG_MAP
 from ._trust_side import CA, INBOX, KEY, MOST, Side
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 Pair = tuple[Side, Side]
 
@@ -93,13 +93,10 @@ class Exchange:
     def run(self) -> tuple[Plan, Pair]:
         """Go on until the deadline; what was written first to each object, and both sides as they are then."""
         words = ("each other's current CA in the bundle", "no CA of the other in the bundle")
-        wait_for(
+        self._job.wait(
             self._step,
-            seconds=self._job.params["wait_timeout"],
-            clock=self._job.clock,
-            tell=self._job.tell,
+            clusters=self._job.clusters.values(),
             expected=words[0] if self._present else words[1],
-            cluster=f"{self._job.clusters['source'].name}, {self._job.clusters['target'].name}",
             object=f"ConfigMap {CA}",
             hint=_HINT,
             pause=0.5,

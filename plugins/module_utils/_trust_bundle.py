@@ -18,7 +18,7 @@ from ._job import Job, Result
 from ._plan import Change, Plan, Ref, Verb, plan_of, refuse_forbidden
 from ._resources import CONFIG_MAP
 from ._trust_side import CA, MOST, Side, describe
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 _HARM = "Migrations with the cluster that is taken out would fail."
@@ -112,13 +112,9 @@ def _remove(job: Job, side: Side, leaving: Leaving) -> tuple[Plan, Side]:
             return Verdict(False, f"{error.object} was changed by somebody else at the same time")
         return Verdict(not wanted.changed, f"{len(wanted.changes)} objects still name what is to leave")
 
-    wait_for(
+    job.wait(
         step,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
         expected="no CA of what is to leave",
-        cluster=side.cluster,
         object=f"ConfigMap {side.namespace}/{CA}",
         hint="Look at virt-operator's log: it writes this ConfigMap, too.",
         pause=0.5,

@@ -14,7 +14,7 @@ from ._errors import Conflict, Missing, Rejected
 from ._job import Job
 from ._resources import NAD, NMSTATE_ENACTMENT, NMSTATE_POLICY, NMSTATE_STATE, NODE
 from ._uplink_change import Uses
-from ._wait import Verdict, wait_for
+from ._wait import Verdict
 
 LABEL = "app.kubernetes.io/managed-by"
 OURS = "livemigration.kubevirt"
@@ -116,13 +116,9 @@ def settle(job: Job, name: str, nodes: Iterable[str]) -> None:
                 missing.append(f"{node}: {', '.join(true) or 'no condition'}")
         return Verdict(not missing, "; ".join(missing))
 
-    wait_for(
+    job.wait(
         look,
-        seconds=job.params["wait_timeout"],
-        clock=job.clock,
-        tell=job.tell,
         expected="the policy carried out on every node",
-        cluster=cluster.name,
         object=f"{NMSTATE_POLICY.kind} {name}",
         hint=f"See the {NMSTATE_ENACTMENT.kind} of the nodes named, and nmstate's handler there.",
     )
