@@ -17,8 +17,9 @@ from . import _underlay as underlay
 from ._checks import refuse, warnings
 from ._cluster import Cluster, Object
 from ._errors import BadInput, MigrationError, Missing
+from ._handler_nodes import handler_nodes
 from ._job import Job, Result
-from ._l2vni_checks import collisions, promised, resolve
+from ._l2vni_checks import bare_nodes, collisions, promised, resolve
 from ._l2vni_shape import Shape
 from ._l2vni_spec import (
     L2vni,
@@ -34,9 +35,6 @@ from ._openperouter import Installed
 from ._plan import Plan, create, merge, plan_of, remove
 from ._router_status import Part
 
-_MIGRATES = {"matchLabels": {"kubevirt.io/schedulable": "true"}}
-"""The label of nodes that run virt-handler."""
-
 _HARM = "A bridge that is made anew cuts off every pod on it."
 
 
@@ -45,10 +43,12 @@ class Seen:
     """What was found on the cluster.
 
     :param mine: the L2VNI of the wanted name and namespace.
+    :param bare: nodes of virt-handler that the segment is not for.
     """
 
     installed: Installed
     mine: Object | None = None
+    bare: tuple[str, ...] = ()
 
     @property
     def cluster(self) -> Cluster:
@@ -61,9 +61,12 @@ class Seen:
         return self.installed.shape
 
 
-def plan(network: L2vni, seen: Seen, *, recreate: bool = False, check_mode: bool = False) -> Plan:
+def plan(
+    network: L2vni, seen: Seen, *, recreate: bool = False, allow_bare: bool = True, check_mode: bool = False
+) -> Plan:
     """Decide what to write so that the network is there.
 
+    :param allow_bare: whether nodes of virt-handler may be without the segment.
     :param check_mode: an earlier task may not have made the L3VNI yet that it would have made.
     :raises BadInput: for what the shape cannot express, or what collides.
     """
@@ -82,6 +85,7 @@ def plan(network: L2vni, seen: Seen, *, recreate: bool = False, check_mode: bool
     found = collisions(resolved, shape, peers, cluster.name)
     family = network.underlay_address_family
     found += underlay.check(peers.underlays, peers.nodes, cluster.name, network.node_selector, family)
+    found += bare_nodes(network, seen.bare, cluster.name, allowed=allow_bare)
     refuse(found)
     told += [*seen.installed.warnings("L2VNI", network.name, network.namespace), *warnings(found)]
     told += _warnings(resolved, seen)
@@ -135,13 +139,6 @@ def _warnings(network: L2vni, seen: Seen) -> list[str]:
             f"{name}: the bridge CNI plugin cannot attach pods to an Open vSwitch bridge; "
             "livemigration.kubevirt.migration_nad joins it with kind: ovs and the bridge's name."
         )
-    nodes = seen.installed.peers.nodes
-    bare = sorted({*chosen(_MIGRATES, nodes)} - {*chosen(network.node_selector, nodes)})
-    if bare:
-        found.append(
-            f"{name}: node_selector leaves out nodes that run VMs ({', '.join(bare)}): a pod there gets bridge "
-            f"{network.bridge} from the bridge CNI plugin, and it leads nowhere."
-        )
     return found
 
 
@@ -161,8 +158,14 @@ def _present(job: Job) -> Result:
     found = openperouter.required(cluster, "L2VNI")
     if job.params["beside"]:
         network = family.placed(network, found)
-    seen = Seen(found, found.own(found.shape.l2vni, network.name, network.namespace))
-    planned = plan(network, seen, recreate=job.params["recreate"], check_mode=job.check_mode)
+    seen = Seen(found, found.own(found.shape.l2vni, network.name, network.namespace), _bare(network, found))
+    planned = plan(
+        network,
+        seen,
+        recreate=job.params["recreate"],
+        allow_bare=job.params["allow_bare_nodes"],
+        check_mode=job.check_mode,
+    )
     if seen.mine is None:
         openperouter.require_namespace(cluster, network.namespace)
     part = Part("L2VNI", network.name, network.namespace, network.node_selector)
@@ -184,9 +187,17 @@ def _present(job: Job) -> Result:
             "nodes": status.reports(job, part, seen.shape, nodes),
             "migration_pods_restart_required": bool(stranded),
             "pods_on_bridge": stranded,
+            "bare_nodes": list(seen.bare),
             "superseded": family.superseded(network, found) if job.params["beside"] else [],
         },
     )
+
+
+def _bare(network: L2vni, found: Installed) -> tuple[str, ...]:
+    if network.node_selector is None:
+        return ()
+    nodes = found.peers.nodes
+    return tuple(sorted({*handler_nodes(found.cluster, nodes)} - {*chosen(network.node_selector, nodes)}))
 
 
 def _disturbed(network: L2vni, seen: Seen, planned: Plan) -> set[str]:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ._addresses import overlaps
-from ._checks import Finding
+from ._checks import Finding, Severity
 from ._cluster import Object, namespaced_name
 from ._errors import BadInput, Missing
 from ._l2vni_shape import Shape
@@ -87,6 +87,25 @@ def _backing(network: L2vni, shape: Shape, peers: Peers, cluster: str) -> Object
         "Create the L3VNI first, or leave vrf out: migrations need no routing."
     )
     raise Missing(wanted, "none", cluster, _name(network), hint, "routing_domain_missing")
+
+
+def bare_nodes(network: L2vni, bare: Collection[str], cluster: str, *, allowed: bool) -> list[Finding]:
+    """Nodes that VMs move between and that the segment is not for: pods start there all the same, or never do.
+
+    The bridge CNI plugin makes a bridge that is missing, which leads nowhere; every other one cannot start the pod, and
+    the rollout of virt-handler hangs.
+    """
+    if not bare:
+        return []
+    names = ", ".join(bare)
+    wanted = f"the segment on every node of virt-handler, bridge {network.bridge}"
+    hint = (
+        "Let node_selector take them, by a label for example, or keep virt-handler off them with "
+        "spec.workloads.nodePlacement of KubeVirt."
+    )
+    severity: Severity = "warning" if allowed else "error"
+    found = f"node_selector leaves out {names}"
+    return [Finding("segment-uncovered", severity, cluster, _name(network), wanted, found, hint)]
 
 
 def collisions(network: L2vni, shape: Shape, peers: Peers, cluster: str) -> list[Finding]:

@@ -24,6 +24,7 @@ SPEC = cluster_options().merge(
             "bridge_name": {"type": "str"},
             "bridge_managed": {"type": "bool", "default": True},
             "node_selector": {"type": "dict", "options": node_selector.OPTIONS},
+            "allow_bare_nodes": {"type": "bool", "default": False},
             "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"]},
             "beside": {"type": "bool", "default": False},
             "recreate": {"type": "bool", "default": False},

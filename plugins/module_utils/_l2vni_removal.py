@@ -25,6 +25,7 @@ NOTHING: Object = {
     "nodes": None,
     "migration_pods_restart_required": False,
     "pods_on_bridge": [],
+    "bare_nodes": [],
     "superseded": [],
 }
 

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from ._cluster import Cluster, Object, namespaced_name
-from ._errors import BadInput, Forbidden, Missing
+from ._errors import BadInput, Forbidden
+from ._handler_nodes import fits, kubevirts, placed
 from ._kubevirt import HANDLER, SYNC_CONTROLLER
 from ._nad_config import Wanted
-from ._network_info_nodes import fits
-from ._resources import DAEMON_SET, DEPLOYMENT, KUBEVIRT, NODE, POD
+from ._resources import DAEMON_SET, DEPLOYMENT, NODE, POD
 from ._whereabouts import Allocation
 
 _SYNC_REPLICAS = 2
@@ -95,34 +95,23 @@ def need(cluster: Cluster, namespace: str, growth: int, required: int | None = N
     handlers = cluster.get(DAEMON_SET, HANDLER, namespace)
     nodes = int(((handlers or {}).get("status") or {}).get("desiredNumberScheduled") or 0)
     if not nodes:
-        placement = _placement(cluster, namespace)
-        nodes = sum(1 for node in cluster.list(NODE) if _linux(node) and fits(node, placement))
+        handler = placed(_kubevirt(cluster, namespace))
+        nodes = sum(1 for node in cluster.list(NODE) if fits(node, handler))
     replicas = _sync_replicas(cluster, namespace)
     return Need(nodes, replicas, math.ceil(replicas / 4), growth)
 
 
-def _placement(cluster: Cluster, namespace: str) -> Object:
-    """Where virt-handler will run, as the KubeVirt CR says."""
-    return (_kubevirt(cluster, namespace).get("workloads") or {}).get("nodePlacement") or {}
-
-
-def _linux(node: Object) -> bool:
-    return bool((node["metadata"].get("labels") or {}).get("kubernetes.io/os", "linux") == "linux")
-
-
 def _kubevirt(cluster: Cluster, namespace: str) -> Object:
-    """The spec of the KubeVirt CR, empty where there is none yet."""
-    for kubevirt in kubevirts(cluster):
-        if kubevirt["metadata"].get("namespace") == namespace:
-            return kubevirt.get("spec") or {}
-    return {}
+    """The KubeVirt CR, empty where there is none yet."""
+    return next((each for each in kubevirts(cluster) if each["metadata"].get("namespace") == namespace), {})
 
 
 def _sync_replicas(cluster: Cluster, namespace: str) -> int:
     found = cluster.get(DEPLOYMENT, SYNC_CONTROLLER, namespace)
     if found:
         return int((found.get("spec") or {}).get("replicas") or _SYNC_REPLICAS)
-    return int((_kubevirt(cluster, namespace).get("infra") or {}).get("replicas") or _SYNC_REPLICAS)
+    said = (_kubevirt(cluster, namespace).get("spec") or {}).get("infra") or {}
+    return int(said.get("replicas") or _SYNC_REPLICAS)
 
 
 def check(wanted: Wanted, needed: Need, left: Room, cluster: str, *, changes: bool) -> list[str]:
@@ -155,11 +144,3 @@ def _sum(needed: Need) -> str:
         f"{needed.nodes} for {HANDLER} on the nodes, {needed.sync_replicas} for {SYNC_CONTROLLER}, "
         f"{needed.surge} while it rolls, {needed.spare} kept by restarted nodes, {needed.growth} for growth"
     )
-
-
-def kubevirts(cluster: Cluster) -> list[Object]:
-    """The KubeVirt CRs; none where KubeVirt is not installed."""
-    try:
-        return cluster.list(KUBEVIRT)
-    except Missing:
-        return []

@@ -14,8 +14,8 @@ from typing import Any
 
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import Missing
+from ._handler_nodes import kubevirts
 from ._kubevirt import HANDLER, SYNC_CONTROLLER
-from ._nad_capacity import kubevirts
 from ._resources import FINAL, POD, VM
 from ._whereabouts import Address
 

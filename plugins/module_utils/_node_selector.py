@@ -48,12 +48,15 @@ def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bo
     wanted = (selector or {}).get("matchLabels") or {}
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
-    return all(_requirement(entry, labels) for entry in (selector or {}).get("matchExpressions") or [])
+    return all(meets(entry, labels) for entry in (selector or {}).get("matchExpressions") or [])
 
 
-def _requirement(entry: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+def meets(entry: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether labels meet one requirement; ``Gt`` and ``Lt`` are those of node affinity only."""
     key, values = entry["key"], entry.get("values") or []
     match entry["operator"]:
+        case "Gt" | "Lt" as operator:
+            return _compared(labels.get(key, ""), str(values[0]) if values else "", operator)
         case "In":
             return labels.get(key) in values
         case "NotIn":
@@ -62,6 +65,13 @@ def _requirement(entry: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
             return key in labels
         case _:
             return key not in labels
+
+
+def _compared(found: str, limit: str, operator: str) -> bool:
+    try:
+        return int(found) > int(limit) if operator == "Gt" else int(found) < int(limit)
+    except ValueError:
+        return False
 
 
 def chosen(selector: Mapping[str, Any] | None, nodes: Iterable[Object]) -> list[str]:

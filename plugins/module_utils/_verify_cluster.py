@@ -88,7 +88,7 @@ class Seen:
         ]
         found = drift.of_findings(told, covered)
         checked = drift.of_findings(self.part("harvester_migration_network").get("findings") or [], covered)
-        return [*planned, *refusals, *found, *checked, *self._routers(), *self._unseen()]
+        return [*planned, *refusals, *found, *checked, *self._routers(), *self._uncovered(), *self._unseen()]
 
     def _routers(self) -> Iterator[Entry]:
         """Nodes on which OpenPERouter reports trouble. Where it reports nothing, that is said as unknown."""
@@ -97,6 +97,17 @@ class Seen:
                 hint = "Look at its RouterNodeConfigurationStatus and at the router pod."
                 where, wanted = f"Node {node['node']}", "OpenPERouter ready, with the migration network"
                 yield Entry(Finding("router-not-ready", "error", self.name, where, wanted, node["trouble"], hint))
+
+    def _uncovered(self) -> Iterator[Entry]:
+        """Networks of VMs that some nodes do not have; of the migration network that is refused."""
+        for each in self.results:
+            facts = each.get("l2vni")
+            bare = facts.get("bare_nodes") if isinstance(facts, Mapping) else None
+            if facts and bare:
+                hint = "A VM that gets there has no network: keep its VMs off these nodes, or widen node_selector."
+                text, found = "the segment on every node of virt-handler", f"not on {', '.join(bare)}"
+                where = f"bridge {facts['bridge']}"
+                yield Entry(Finding("segment-uncovered", "warning", self.name, where, text, found, hint))
 
     def _unseen(self) -> Iterator[Entry]:
         """Bridges and interfaces of the nodes that nobody has looked at: pods say nothing of where they lead."""

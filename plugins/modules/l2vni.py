@@ -94,7 +94,8 @@ options:
   node_selector:
     description:
       - The nodes the segment is for; all of them when left out. Shape A has no selector.
-      - Nodes that run VMs and are left out are warned about, a pod there gets a bridge that leads nowhere.
+      - Leaving out a node of virt-handler is refused, see O(allow_bare_nodes). Which nodes these are, KubeVirt's node
+        placement says.
     type: dict
     suboptions:
       match_labels:
@@ -123,6 +124,12 @@ options:
               - Values, for V(In) and V(NotIn).
             type: list
             elements: str
+  allow_bare_nodes:
+    description:
+      - Whether nodes of virt-handler may be left out, with a warning, for a segment that is not for migrations. A pod
+        there gets a bridge that leads nowhere, or does not start.
+    type: bool
+    default: false
   underlay_address_family:
     description:
       - Address family of the tunnel endpoints to use. Left out, OpenPERouter prefers IPv4.
@@ -246,6 +253,11 @@ l2vni:
       type: bool
     pods_on_bridge:
       description: Those pods as C(namespace/name).
+      returned: always
+      type: list
+      elements: str
+    bare_nodes:
+      description: Nodes of virt-handler that the segment is not for.
       returned: always
       type: list
       elements: str

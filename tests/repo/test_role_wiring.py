@@ -32,6 +32,7 @@ NOT_OFFERED: dict[str, dict[str, str]] = {
     },
     "node_uplink": {},
     "l2vni": {
+        "allow_bare_nodes": "a virt-handler without the migration network would hang",
         "bridge_managed": "the NAD joins the bridge that OpenPERouter names",
         "bridge_name": "the NAD joins the bridge that OpenPERouter names",
         "bridge_type": "the NAD joins a Linux bridge",

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import BadInput
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._network_info_nodes import fits
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._handler_nodes import fits
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._network_info_pool import ranges, spans
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
     DAEMON_SET,

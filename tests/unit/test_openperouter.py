@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object, Resource
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Forbidden, Rejected
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import NODE
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import DAEMON_SET, KUBEVIRT, NODE
 from unit.l2vni_call import ready, refused, run
 from unit.memory_cluster import Ticking
 from unit.openperouter import NAMESPACE_NAME, Site, Upgraded
@@ -73,19 +73,95 @@ class TestUpgrade:
         assert not run(upgraded, state="absent")["changed"]
 
 
+def affinity(*terms: Object) -> Object:
+    """A required node affinity."""
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": list(terms)}}}
+
+
 class TestNodes:
     """A segment that does not reach a node is told of."""
 
-    def test_nodes_with_vms_that_the_selector_leaves_out(self) -> None:
+    ZONE_1: Object = {"node_selector": {"match_labels": {"zone": "1"}, "match_expressions": None}}
+
+    def site(self, placement: Object | None = None, handler: Object | None = None) -> Site:
+        """A cluster with KubeVirt, before the rollout of virt-handler or after it."""
         site = ready("c")
-        for node in ("node-1", "node-2"):
-            labels = {"zone": node[-1], "kubernetes.io/hostname": node, "kubevirt.io/schedulable": "true"}
-            site.put(NODE, {"metadata": {"name": node, "labels": labels}})
-        selector = {"match_labels": {"zone": "1"}, "match_expressions": None}
-        (warning,) = run(site, node_selector=selector)["warnings"]
-        assert "(node-2)" in warning
-        assert "leads nowhere" in warning
-        assert "warnings" not in run(site)
+        metadata = {"name": "kubevirt", "namespace": "kubevirt"}
+        site.put(KUBEVIRT, {"metadata": metadata, "spec": {"workloads": {"nodePlacement": placement or {}}}})
+        if handler is not None:
+            spec = {"template": {"spec": handler}}
+            site.put(DAEMON_SET, {"metadata": {"name": "virt-handler", "namespace": "kubevirt"}, "spec": spec})
+        return site
+
+    def test_a_node_of_virt_handler_that_the_selector_leaves_out_is_refused(self) -> None:
+        error = refused(self.site(), **self.ZONE_1)
+        assert (error.reason, error.found) == ("segment_uncovered", "node_selector leaves out node-2")
+        assert "nodePlacement" in error.hint
+
+    def test_check_mode_refuses_it_too(self) -> None:
+        assert refused(self.site(), check_mode=True, **self.ZONE_1).reason == "segment_uncovered"
+
+    def test_it_is_refused_where_the_segment_is_already(self) -> None:
+        site = self.site()
+        run(site)
+        assert refused(site, **self.ZONE_1).reason == "segment_uncovered"
+
+    def test_all_nodes_are_never_too_few(self) -> None:
+        assert run(self.site())["l2vni"]["bare_nodes"] == []
+
+    @pytest.mark.parametrize(
+        "placement",
+        [
+            {"nodeSelector": {"zone": "1"}},
+            {"affinity": affinity({"matchExpressions": [{"key": "zone", "operator": "NotIn", "values": ["2"]}]})},
+            {"affinity": affinity({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["node-1"]}]})},
+            {"affinity": affinity({"matchExpressions": [{"key": "zone", "operator": "Lt", "values": ["2"]}]})},
+            {"affinity": affinity({}, {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["1"]}]})},
+        ],
+    )
+    def test_a_node_that_virt_handler_leaves_out_too_is_no_matter(self, placement: Object) -> None:
+        assert run(self.site(placement), **self.ZONE_1)["changed"]
+        assert run(self.site(handler=placement), **self.ZONE_1)["changed"]
+
+    @pytest.mark.parametrize(
+        "placement",
+        [
+            {"nodeSelector": {"zone": "2"}},
+            {"affinity": affinity({"matchExpressions": [{"key": "zone", "operator": "Gt", "values": ["1"]}]})},
+            {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}},
+        ],
+    )
+    def test_a_node_that_virt_handler_runs_on_is_named(self, placement: Object) -> None:
+        assert "node-2" in refused(self.site(placement), **self.ZONE_1).found
+
+    def test_what_is_rolled_out_counts_before_what_is_said(self) -> None:
+        assert "node-2" in refused(self.site({"nodeSelector": {"zone": "1"}}, {}), **self.ZONE_1).found
+
+    def test_a_taint_keeps_virt_handler_off_a_node(self) -> None:
+        site = self.site(handler={})
+        taint = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+        site.put(NODE, {"metadata": {"name": "node-2", "labels": {"zone": "2"}}, "spec": {"taints": [taint]}})
+        assert run(site, **self.ZONE_1)["changed"]
+
+    def test_without_kubevirt_no_node_matters(self) -> None:
+        assert run(ready("c"), **self.ZONE_1)["changed"]
+
+    def test_where_kubevirt_may_not_be_read_the_marks_of_virt_handler_count(self) -> None:
+        class Closed(Site):
+            def list(self, resource: Resource, *args: Any, **more: Any) -> list[Object]:
+                if resource == KUBEVIRT:
+                    raise Forbidden("to read", "no", self.name)
+                return super().list(resource, *args, **more)
+
+        site = Closed("b")
+        site.put(NODE, {"metadata": {"name": "node-2", "labels": {"zone": "2", "kubevirt.io/schedulable": "true"}}})
+        assert "node-2" in refused(site, **self.ZONE_1).found
+
+    def test_a_segment_for_vms_may_leave_nodes_out_and_says_so(self) -> None:
+        found = run(self.site(), allow_bare_nodes=True, **self.ZONE_1)
+        (warning,) = found["warnings"]
+        assert "node_selector leaves out node-2" in warning
+        assert found["l2vni"]["bare_nodes"] == ["node-2"]
 
     @pytest.mark.parametrize("folder", ["b", "c"])
     def test_a_routing_domain_has_to_reach_every_node_of_the_segment(self, folder: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from unit.verify_fleet import CLUSTERS, action, fleet, pair
+from unit.verify_fleet import CLUSTERS, action, failure, fleet, pair
 from unit.verify_judged import finding, ids, judged, look, outcomes
 from unit.verify_schema import is_valid
 
@@ -178,6 +178,25 @@ def test_a_node_on_which_openperouter_has_trouble() -> None:
     report = judged(seen)
     assert (ids(report), outcomes(report)) == (["router-not-ready"], ["drift", "ok"])
     assert report["drift"][0]["object"] == "Node cluster-a-node-2"
+
+
+def test_a_migration_network_that_leaves_out_nodes_of_virt_handler_differs() -> None:
+    seen = fleet()
+    refusal = failure("segment_uncovered") | {"object": "L2VNI openperouter-system/migration"}
+    seen["cluster-a"]["failures"]["compare"] = refusal
+    report = judged(seen)
+    assert (ids(report), outcomes(report)) == (["segment-uncovered"], ["drift", "ok"])
+
+
+def test_a_network_of_vms_that_leaves_out_nodes_of_virt_handler_is_warned_about() -> None:
+    seen = fleet()
+    facts = {"bridge": "br-hs-110", "nodes": [], "bare_nodes": ["node-2", "node-3"]}
+    seen["cluster-b"]["results"].append({"results": [{"l2vni": facts}, {"l2vni": facts | {"bare_nodes": []}}]})
+    report = judged(seen)
+    (warning,) = report["warnings"]
+    assert (warning["id"], warning["object"], warning["found"], warning["clusters"], report["outcome"]) == (
+        *("segment-uncovered", "bridge br-hs-110", "not on node-2, node-3", ["cluster-b"], "ok"),
+    )
 
 
 def test_a_cluster_that_is_to_have_no_network_is_judged_by_what_would_be_written() -> None:
