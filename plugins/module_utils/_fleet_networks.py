@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ._addresses import overlaps
 from ._checks import Finding, Severity
 from ._fleet_member import Member, networks
+from ._networks import Net
 from ._whereabouts import Network
 
 
@@ -101,29 +101,16 @@ def _range(wanted: Network, member: Member) -> Iterator[Finding]:
             )
 
 
-class Named(NamedTuple):
-    """A network that a cluster, or the inventory for it, names."""
-
-    kind: str
-    what: str
-    network: Network
-    object: str = ""
-    ipam: str = ""
-    family: str = ""
-
-
-def named(member: Member) -> Iterator[Named]:
-    """Every network of a cluster."""
-    for net in member.info.get("networks") or []:
-        # A cache of facts may hold what an earlier release said.
-        more = net.get("ipam") or "", net.get("family") or ""
-        yield Named(net["kind"], net["what"], ipaddress.ip_network(net["cidr"]), net["object"], *more)
+def named(member: Member) -> Iterator[Net]:
+    """Every network that a cluster, or the inventory for it, names."""
+    for told in member.info.get("networks") or []:
+        yield Net.of_result(told)
     for underlay in () if member.router.get("underlays") else member.underlays:
         for network in networks([*(underlay.get("vtep_cidrs") or []), *filter(None, [underlay.get("router_id_cidr")])]):
-            yield Named("vtep", "a range of the Underlay, as the inventory says,", network)
+            yield Net("vtep", "a range of the Underlay, as the inventory says,", network, "")
 
 
-def _own(net: Named, wanted: Network, member: Member) -> bool:
+def _own(net: Net, wanted: Network, member: Member) -> bool:
     """Whether it is the migration network itself, or judged elsewhere."""
     if net.kind == "l2vni":
         return net.object in _segments(member)
@@ -139,7 +126,7 @@ def _own(net: Named, wanted: Network, member: Member) -> bool:
     return _of_family(net, member) or (net.kind == "pool" and net.network in _before(member))
 
 
-def _of_family(net: Named, member: Member) -> bool:
+def _of_family(net: Net, member: Member) -> bool:
     """Whether it is an attachment of the migration network."""
     place, _slash, name = net.object.partition("/")
     return net.kind == "nad" and place == member.home and member.called("nad") in (name, net.family)

@@ -63,6 +63,12 @@ class Net(NamedTuple):
             "family": self.family,
         }
 
+    @classmethod
+    def of_result(cls, told: Mapping[str, Any]) -> Net:
+        """The network that a result carries; a cache of facts may hold one of an earlier release, which said less."""
+        more = {name: told.get(name) or "" for name in ("bridge", "ipam", "family")}
+        return cls(told["kind"], told["what"], ipaddress.ip_network(told["cidr"]), told["object"], **more)
+
 
 class Read(NamedTuple):
     """What a cluster said.

@@ -17,6 +17,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._networks i
     CILIUM,
     OPENSHIFT,
     SERVICE_CIDR,
+    Net,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import (
     CONFIG_MAP,
@@ -218,6 +219,7 @@ def test_every_network_that_the_cluster_names() -> None:
         "vms/static": "static",
     }
     assert nets(found, "pool") == [("kube-system/10.5.0.0-24", "10.5.0.0/24")]
+    assert [Net.of_result(told).as_dict() for told in found["networks"]] == found["networks"]
 
 
 def test_what_kubeadm_and_nmstate_say_more() -> None:
