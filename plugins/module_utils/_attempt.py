@@ -94,3 +94,8 @@ def restoring(remembered: str) -> dict[str, Any]:
     if remembered == _RUNNING:
         return {"running": True, "runStrategy": None}
     return {"running": None, "runStrategy": remembered}
+
+
+def phase(vmi: Mapping[str, Any] | None) -> str:
+    """The phase of a VMI: ``new`` while nobody has given it one, empty without a VMI."""
+    return str((vmi.get("status") or {}).get("phase") or "new") if vmi else ""

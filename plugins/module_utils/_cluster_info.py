@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import _guests as guests
 from . import _kubevirt as kv
 from . import _networks as networks
 from ._cluster import Cluster, Object, Resource, namespaced_name
@@ -38,6 +39,7 @@ def work(job: Job) -> Result:
         "nodes": len(read.objects.get(NODE, [])),
         "nmstate": cluster.serves(_NNCP),
         "harvester_version": _harvester_version(cluster),
+        "guests": guests.read(cluster, params["guests"] or ()),
     }
     return job.finish(Plan(), cluster_info=facts)
 

@@ -29,7 +29,10 @@ class Left(NamedTuple):
     :param attempt: the attempt of a move of ours; empty for what somebody else made.
     :param minutes: of a migration how long it has not ended, or has been about to be deleted.
     :param target: whether this cluster is the target of the move; ``None`` when it is no move between clusters.
-    :param guest: of a migration whether its VMI is there.
+    :param there: of a migration whether its VMI is there.
+    :param guest: of a receiver the phase of its VMI, empty without one.
+    :param source_cluster: of a receiver the UID of the cluster that its guest comes from.
+    :param source_vm: of a receiver the UID of the VM that its guest comes from.
     """
 
     what: str
@@ -40,7 +43,11 @@ class Left(NamedTuple):
     deleting: bool = False
     minutes: int = 0
     target: bool | None = None
-    guest: bool = True
+    there: bool = True
+    uid: str = ""
+    guest: str = ""
+    source_cluster: str = ""
+    source_vm: str = ""
 
     @property
     def stuck(self) -> bool:
@@ -50,19 +57,22 @@ class Left(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """As a result carries it."""
-        shown = ("what", "object", "vm", "attempt", "phase", "deleting", "minutes")
-        return {name: value for name, value in self._asdict().items() if name in shown}
+        hidden = ("target", "there")
+        return {name: value for name, value in self._asdict().items() if name not in hidden}
 
 
 def read(cluster: Cluster, now: datetime.datetime) -> tuple[Left, ...]:
     """What belongs to a move that is open or was given up, and what is late; of what ended well nothing is left."""
     found = [each for each in _migrations(cluster.list(VMIM), now) if each.attempt or each.stuck]
-    return (*_vms(cluster.list(VM)), *(_with_guest(cluster, each) if each.stuck else each for each in found))
+    return tuple(_with_guest(cluster, each) for each in (*_vms(cluster.list(VM)), *found))
 
 
 def _with_guest(cluster: Cluster, left: Left) -> Left:
+    if not (left.stuck or left.what == "receiver"):
+        return left
     namespace, _slash, name = left.vm.partition("/")
-    return left._replace(guest=cluster.get(VMI, name, namespace) is not None)
+    guest = cluster.get(VMI, name, namespace)
+    return left._replace(there=guest is not None) if left.stuck else left._replace(guest=attempt.phase(guest))
 
 
 def _vms(found: Iterable[Object]) -> Iterator[Left]:
@@ -72,7 +82,13 @@ def _vms(found: Iterable[Object]) -> Iterator[Left]:
         if _note(vm, attempt.ATTEMPT):
             yield Left("source", title, name, _note(vm, attempt.ATTEMPT), strategy, target=False)
         elif strategy == attempt.RECEIVER and _note(vm, attempt.SOURCE_VM):
-            yield Left("receiver", title, name, "", strategy, target=True)
+            yield Left(
+                *("receiver", title, name, "", strategy),
+                target=True,
+                uid=str(vm["metadata"].get("uid") or ""),
+                source_cluster=_note(vm, attempt.SOURCE_CLUSTER),
+                source_vm=_note(vm, attempt.SOURCE_VM),
+            )
 
 
 def _migrations(found: Iterable[Object], now: datetime.datetime) -> Iterator[Left]:
@@ -125,11 +141,17 @@ def findings(cluster: str, left: Iterable[Left]) -> Iterator[Finding]:
 
 def _warning(check: str, cluster: str, left: Left, wanted: str, found: str) -> Finding:
     source, target = ("SOURCE", cluster) if left.target else (cluster, "TARGET")
-    hint = (
-        "Repeat the move, which picks up where it stood, or give it up:"
-        f" {_UNDO} -e source={source} -e target={target} -e vms={left.vm}."
-    )
-    return Finding(check, "warning", cluster, left.object, wanted, found, hint)
+    return Finding(check, "warning", cluster, left.object, wanted, found, way_out(source, target, left.vm))
+
+
+def way_out(source: str, target: str, vm: str) -> str:
+    """What ends a move in either way; it asks both clusters first."""
+    return f"Repeat the move, which picks up where it stood, or give it up: {giving_up(source, target, vm)}."
+
+
+def giving_up(source: str, target: str, vm: str) -> str:
+    """The command that does it. It takes only a receiver that is proven empty."""
+    return f"{_UNDO} -e source={source} -e target={target} -e vms={vm}"
 
 
 def _stuck(left: Left) -> str:
@@ -137,7 +159,7 @@ def _stuck(left: Left) -> str:
     harm = "While it is there, changes of the network and teardown are refused."
     if left.phase in FINAL:
         harm = "Its VMI may refuse every further migration."
-    if left.deleting and not left.guest:
+    if left.deleting and not left.there:
         return f"{harm} Its VMI is gone and nothing ends it any more: remove its finalizers."
     if left.deleting:
         return f"{harm} Look at virt-controller's log; leave its finalizers alone while the VMI runs."

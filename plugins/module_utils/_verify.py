@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from . import _verify_fleet as between
+from . import _verify_receivers as receivers
 from . import _verify_trust as trust
 from ._verify_bundles import Bundles
 from ._verify_cluster import UNKNOWN, Seen, section
@@ -52,6 +53,7 @@ def report(
     entries = [
         *(entry for each in clusters for entry in each.entries()),
         *between.entries(clusters, findings),
+        *receivers.entries(clusters),
         *trust.entries(pairs, trust_results),
         *bundles.entries(trust.compared(trust_results)),
     ]

@@ -29,6 +29,7 @@ class Seen:
     :param results: the results of the modules that were run in check mode.
     :param failures: what ended each part of the run (``look``, ``compare``, ``fleet``, ``trust``) early.
     :param underlay_mtu: what the inventory says of the network below; 0 when it says nothing.
+    :param guests: what became of the VMs that others wait for; ``None`` when it was not asked or did not answer.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Seen:
     results: tuple[Mapping[str, Any], ...] = ()
     failures: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     underlay_mtu: int = 0
+    guests: tuple[Mapping[str, Any], ...] | None = None
 
     @classmethod
     def of(cls, name: str, body: Mapping[str, Any]) -> Seen:
@@ -57,6 +59,7 @@ class Seen:
             tuple(_single(body.get("results") or ())),
             failures,
             int(body.get("underlay_mtu") or 0),
+            None if body.get("guests") is None else tuple(body["guests"]),
         )
 
     def part(self, name: str) -> Mapping[str, Any]:
@@ -84,7 +87,9 @@ class Seen:
         ]
         # Of a cluster that is to have no network only what it left behind matters; the rest is planned anyway.
         told = [
-            each for each in (self.look or {}).get("findings") or [] if self.member or each["severity"] == "warning"
+            each
+            for each in (self.look or {}).get("findings") or []
+            if (self.member or each["severity"] == "warning") and each["id"] not in drift.MATCHED
         ]
         found = drift.of_findings(told, covered)
         checked = drift.of_findings(self.part("harvester_migration_network").get("findings") or [], covered)

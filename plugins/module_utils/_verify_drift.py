@@ -23,6 +23,9 @@ MENDED = {
 }
 """Which playbook mends what the checks of a cluster's network find; for the others the hint says what to do."""
 
+MATCHED = frozenset({"receiver-left"})
+"""What is told only together with what another cluster says of it."""
+
 UNABLE = frozenset(
     {
         "bad_kubeconfig",

@@ -30,6 +30,12 @@ options:
       - Name of the KubeVirt CR.
       - Needed only when there are several.
     type: str
+  guests:
+    description:
+      - UIDs of VMs whose guests other clusters wait for; RV(cluster_info.guests) tells what became of them here. It
+        reads every VM.
+    type: list
+    elements: str
 seealso:
   - module: livemigration.kubevirt.migration_network_info
 """
@@ -153,6 +159,21 @@ cluster_info:
     nodes: {description: How many nodes the cluster has., type: int, returned: always}
     nmstate: {description: Whether nmstate can configure the nodes., type: bool, returned: always}
     harvester_version: {description: The Harvester that runs; null where none does., type: str, returned: always}
+    guests:
+      description: The VMs that O(guests) asks for.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        uid: {description: The UID that was asked for., type: str, returned: always}
+        vm: {description: Namespace and name; empty where there is no such VM (any more)., type: str, returned: always}
+        run_strategy: {description: Its run strategy., type: str, returned: always}
+        phase: {description: The phase of its VMI; empty without one., type: str, returned: always}
+        attempt: {description: The attempt of a move that is open; empty without one., type: str, returned: always}
+        moved_to:
+          description: Where a move has taken its guest, UID of the cluster, namespace, name and UID of the VM in one.
+          type: str
+          returned: always
 failure:
   description: Why the module failed.
   returned: failure
@@ -172,7 +193,15 @@ from ..module_utils._runner import Module, run_module
 
 MODULE = Module(
     name="cluster_info",
-    spec=cluster_options().merge(ArgumentSpec({"namespace": {"type": "str"}, "name": {"type": "str"}})),
+    spec=cluster_options().merge(
+        ArgumentSpec(
+            {
+                "namespace": {"type": "str"},
+                "name": {"type": "str"},
+                "guests": {"type": "list", "elements": "str"},
+            }
+        )
+    ),
     work=_cluster_info.work,
 )
 

@@ -239,6 +239,10 @@ migration_network_info:
         phase: {description: The phase of a migration or the run strategy of a VM., type: str, returned: always}
         deleting: {description: Whether a migration is being deleted., type: bool, returned: always}
         minutes: {description: How long it has been so or has not ended., type: int, returned: always}
+        uid: {description: UID of a receiver., type: str, returned: always}
+        guest: {description: "Phase of a receiver's VMI; empty without one.", type: str, returned: always}
+        source_cluster: {description: UID of the cluster that a receiver waits for., type: str, returned: always}
+        source_vm: {description: UID of the VM whose guest it waits for., type: str, returned: always}
 failure:
   description: Why the module failed.
   returned: failure
@@ -256,22 +260,17 @@ from ..module_utils import _network_info
 from ..module_utils._argspec import ArgumentSpec, cluster_options
 from ..module_utils._runner import Module, run_module
 
+_TEXTS = ("namespace", "name", "network", "range", "second_range", "range_start", "range_end", "gateway")
+
 MODULE = Module(
     name="migration_network_info",
     spec=cluster_options().merge(
         ArgumentSpec(
             {
-                "namespace": {"type": "str"},
-                "name": {"type": "str"},
-                "network": {"type": "str"},
-                "range": {"type": "str"},
-                "second_range": {"type": "str"},
+                **{name: {"type": "str"} for name in _TEXTS},
                 "max_clusters": {"type": "int"},
                 "slot": {"type": "int"},
                 "weights": {"type": "list", "elements": "int"},
-                "range_start": {"type": "str"},
-                "range_end": {"type": "str"},
-                "gateway": {"type": "str"},
                 "reserved": {"type": "list", "elements": "str"},
                 "moves": {"type": "bool", "default": False},
             },

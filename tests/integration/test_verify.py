@@ -151,11 +151,17 @@ def test_a_nad_that_was_removed(fleet: TestBed, tmp_path: Path) -> None:
 
 
 def test_what_a_move_has_left_behind_is_named(fleet: TestBed, tmp_path: Path) -> None:
+    first = next(iter(fleet.clusters.values()))
     left = {
         "metadata": {
             "name": "vm-left",
             "namespace": "default",
-            "annotations": {"livemigration.kubevirt/source-vm-uid": "gone"},
+            "annotations": {
+                "livemigration.kubevirt/source-vm-uid": "gone",
+                "livemigration.kubevirt/source-cluster-uid": first.client.need("namespaces", "kube-system")["metadata"][
+                    "uid"
+                ],
+            },
         }
     }
     template = {"spec": {"domain": {"devices": {}, "memory": {"guest": "64Mi"}}}}
@@ -166,6 +172,7 @@ def test_what_a_move_has_left_behind_is_named(fleet: TestBed, tmp_path: Path) ->
     finally:
         second(fleet).client.delete("virtualmachines", "vm-left", "default")
     assert (verified.code, verified.ids(), verified.ids("warnings")) == (OK, [], ["receiver-left"]), verified.ran.output
+    assert "its source VM is gone from cluster-a" in verified.report["warnings"][0]["found"]
 
 
 def test_the_report_of_an_earlier_run_is_taken_away(fleet: TestBed, tmp_path: Path) -> None:

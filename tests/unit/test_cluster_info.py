@@ -34,7 +34,9 @@ SETTING = Resource("harvesterhci.io", "v1beta1", "settings", "Setting", namespac
 
 
 def run(cluster: MemoryCluster, **params: Any) -> dict[str, Any]:
-    result = _cluster_info.work(job({"cluster": cluster}, Ticking(), {"namespace": None, "name": None} | params))
+    result = _cluster_info.work(
+        job({"cluster": cluster}, Ticking(), {"namespace": None, "name": None, "guests": None} | params)
+    )
     assert (result["changed"], result["actions"], cluster.writes) == (False, [], [])
     json.dumps(result)
     found: dict[str, Any] = result["cluster_info"]
@@ -92,6 +94,7 @@ def test_a_bare_cluster_is_told_as_one() -> None:
         "nodes": 0,
         "nmstate": False,
         "harvester_version": None,
+        "guests": [],
     }
 
 

@@ -114,7 +114,7 @@ def preflight(sites: dict[str, Site], variables: dict[str, Object]) -> bool:
     """Whether nothing is refused."""
     members = []
     for name, site in sites.items():
-        read = _cluster_info.work(job({"cluster": site}, Ticking(), {"namespace": None, "name": None}))
+        read = _cluster_info.work(job({"cluster": site}, Ticking(), {"namespace": None, "name": None, "guests": None}))
         members.append(Member(name, variables[name], read["cluster_info"]))
     if any(each.severity == "error" for each in _fleet.findings(members)):
         return False

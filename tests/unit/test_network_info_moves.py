@@ -78,6 +78,7 @@ def test_it_is_told_as_it_was_read() -> None:
         "phase": "Manual",
         "deleting": False,
         "minutes": 0,
+        **dict.fromkeys(("uid", "guest", "source_cluster", "source_vm"), ""),
     }
 
 
