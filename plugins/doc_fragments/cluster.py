@@ -1,13 +1,22 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The connection of a module that works on one cluster."""
+"""The connections of modules that work on one cluster, on two, and on a whole fleet: the same options each time."""
 
 from __future__ import annotations
 
+import textwrap
+
+
+def _explicit(documentation: str) -> str:
+    """The connection as suboptions, all but its name; nothing of the environment stands in for one of several."""
+    _before, first, rest = documentation.partition("  kubeconfig:\n")
+    lines = (line for line in (first + rest).splitlines() if "- The environment variable E(" not in line)
+    return textwrap.indent("\n".join(lines), "    ")
+
 
 class ModuleDocFragment:
-    """The connection of a module that works on one cluster."""
+    """The connection is written down once, for one cluster."""
 
     DOCUMENTATION = r"""
 requirements:
@@ -119,4 +128,54 @@ options:
       - The environment variable E(K8S_AUTH_IMPERSONATE_GROUPS) stands in for it.
     type: list
     elements: str
+"""
+
+    # What follows is composed, so it is annotated: ansible-test takes each plain assignment here for a literal.
+    SOURCE_AND_TARGET: str = f"""
+requirements:
+  - python >= 3.11
+  - kubernetes >= 36.0
+options:
+  source:
+    description:
+      - The connection to the source cluster, the one the guest runs on at first.
+      - It must be explicit; no environment variable and no default kubeconfig stands in for it.
+    type: dict
+    required: true
+    suboptions: &connection
+      cluster_name:
+        description:
+          - The name of the cluster in messages, results and diffs.
+          - Defaults to the context, or else the address of the API server.
+        type: str
+{_explicit(DOCUMENTATION)}
+  target:
+    description:
+      - The connection to the target cluster, with the same suboptions as O(source).
+      - It must lead to another cluster than O(source), which is compared by the UID of C(kube-system).
+    type: dict
+    required: true
+    suboptions: *connection
+"""
+
+    SEVERAL: str = f"""
+requirements:
+  - python >= 3.11
+  - kubernetes >= 36.0
+options:
+  clusters:
+    description:
+      - The connections to all clusters, one entry each, with kubernetes.core's options.
+      - They must be explicit; no environment variable and no default kubeconfig stands in for them.
+      - Each must lead to another cluster, which is compared by the UID of C(kube-system).
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      cluster_name:
+        description:
+          - The name of the cluster in messages, results and diffs.
+        type: str
+        required: true
+{_explicit(DOCUMENTATION)}
 """

@@ -19,17 +19,11 @@ author:
 description:
   - From the names of clusters and their variables to their connections, in the order of the names, without the clusters
     that the inventory leaves out of what is to be done.
+extends_documentation_fragment:
+  - livemigration.kubevirt.fleet
+  - livemigration.kubevirt.fleet.variables
 positional: _input, hostvars
 options:
-  _input:
-    description: The names of the clusters.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: The variables of each cluster by its name, usually Ansible's own C(hostvars).
-    type: dict
-    required: true
   of:
     description:
       - V(all) takes every cluster that has a connection; hosts without one are none.

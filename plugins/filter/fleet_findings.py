@@ -27,17 +27,10 @@ description:
     and with the networks that a cluster names.
   - A cluster whose variables have no C(migration_network_cluster), which the role
     P(livemigration.kubevirt.migration_network#role) sets, is judged by the inventory alone.
+extends_documentation_fragment:
+  - livemigration.kubevirt.fleet
+  - livemigration.kubevirt.fleet.variables
 positional: _input, hostvars
-options:
-  _input:
-    description: The names of all clusters of the fleet.
-    type: list
-    elements: str
-    required: true
-  hostvars:
-    description: The variables of each cluster by its name, usually Ansible's own C(hostvars).
-    type: dict
-    required: true
 seealso:
   - plugin: livemigration.kubevirt.address_plan
     plugin_type: filter

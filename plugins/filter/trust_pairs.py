@@ -23,13 +23,10 @@ description:
   - Every two clusters, or the pairs that are named. Pairs of clusters that do not exist, clusters that are to be
     taken out and still are in the fleet, and bundles that would grow past the 50 CAs that KubeVirt keeps are refused.
   - With O(leaving) the pairs whose trust is to end instead, those with one of these clusters that trust each other now.
+extends_documentation_fragment:
+  - livemigration.kubevirt.fleet
 positional: _input, pairs, bundles, forget
 options:
-  _input:
-    description: The names of the clusters.
-    type: list
-    elements: str
-    required: true
   pairs:
     description: Pairs of names; every two clusters when there are none.
     type: list

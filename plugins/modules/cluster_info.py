@@ -19,17 +19,8 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.kubevirt_cr
 options:
-  namespace:
-    description:
-      - Namespace of the KubeVirt CR.
-      - Needed only when there are several; otherwise the only CR of the cluster is taken.
-    type: str
-  name:
-    description:
-      - Name of the KubeVirt CR.
-      - Needed only when there are several.
-    type: str
   guests:
     description:
       - UIDs of VMs whose guests other clusters wait for; RV(cluster_info.guests) tells what became of them here. It

@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.attributes.action_group
   - livemigration.kubevirt.kubevirt_limits
   - livemigration.kubevirt.kubevirt_limits.limits
+  - livemigration.kubevirt.kubevirt_cr
 options:
   state:
     description:
@@ -40,16 +41,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  namespace:
-    description:
-      - Namespace of the KubeVirt CR.
-      - Needed only when there are several; otherwise the only CR of the cluster is taken.
-    type: str
-  name:
-    description:
-      - Name of the KubeVirt CR.
-      - Needed only when there are several.
-    type: str
   flavour:
     description:
       - Where the settings are written.

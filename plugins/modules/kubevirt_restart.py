@@ -22,17 +22,8 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.kubevirt_cr
 options:
-  namespace:
-    description:
-      - Namespace of the KubeVirt CR.
-      - Needed only when there are several; otherwise the only CR of the cluster is taken.
-    type: str
-  name:
-    description:
-      - Name of the KubeVirt CR.
-      - Needed only when there are several.
-    type: str
   older_than:
     description:
       - The time at which the bridge was made, such as the C(creationTimestamp) of its L2VNI. Pods that were made before

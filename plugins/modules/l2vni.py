@@ -28,6 +28,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
   - livemigration.kubevirt.gitops
+  - livemigration.kubevirt.openperouter
 options:
   name:
     description:
@@ -36,11 +37,6 @@ options:
         digits, C(_) and C(-), beginning with a letter.
     type: str
     required: true
-  namespace:
-    description:
-      - The namespace OpenPERouter runs in.
-    type: str
-    default: openperouter-system
   state:
     description:
       - Whether the L2VNI is there.
@@ -52,10 +48,6 @@ options:
     description:
       - Number of the VXLAN segment, from 1 to 16777215, free on every cluster and the same on all of them.
       - Required with O(state=present).
-    type: int
-  vxlan_port:
-    description:
-      - UDP port of the VXLAN traffic. Without this option it stays as it is; that of a new one is 4789.
     type: int
   vrf:
     description:
@@ -96,46 +88,12 @@ options:
       - The nodes the segment is for; all of them when left out. Shape A has no selector.
       - Leaving out a node of virt-handler is refused, see O(allow_bare_nodes). Which nodes these are, KubeVirt's node
         placement says.
-    type: dict
-    suboptions:
-      match_labels:
-        description:
-          - Labels with the values that a node must have.
-        type: dict
-      match_expressions:
-        description:
-          - Requirements on labels, all of which must hold.
-        type: list
-        elements: dict
-        suboptions:
-          key:
-            description:
-              - The label.
-            type: str
-            required: true
-          operator:
-            description:
-              - How the label's value relates to O(node_selector.match_expressions[].values).
-            type: str
-            required: true
-            choices: [In, NotIn, Exists, DoesNotExist]
-          values:
-            description:
-              - Values, for V(In) and V(NotIn).
-            type: list
-            elements: str
   allow_bare_nodes:
     description:
       - Whether nodes of virt-handler may be left out, with a warning, for a segment that is not for migrations. A pod
         there gets a bridge that leads nowhere, or does not start.
     type: bool
     default: false
-  underlay_address_family:
-    description:
-      - Address family of the tunnel endpoints to use. Left out, OpenPERouter prefers IPv4.
-      - Releases before v0.2.0 cannot express it.
-    type: str
-    choices: [ipv4, ipv6]
   beside:
     description:
       - Whether a changed O(vni) is another L2VNI beside the one with the old number, named after both, such as

@@ -26,17 +26,13 @@ extends_documentation_fragment:
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
   - livemigration.kubevirt.gitops
+  - livemigration.kubevirt.openperouter
 options:
   name:
     description:
       - Name of the L3VNI.
     type: str
     required: true
-  namespace:
-    description:
-      - The namespace OpenPERouter runs in.
-    type: str
-    default: openperouter-system
   state:
     description:
       - Whether the L3VNI is there.
@@ -55,10 +51,6 @@ options:
         same on all of them. It cannot be that of an L2VNI.
       - Required with O(state=present).
     type: int
-  vxlan_port:
-    description:
-      - UDP port of the VXLAN traffic. Without this option it stays as it is; that of a new one is 4789.
-    type: int
   import_rts:
     description:
       - Route targets to import, such as V(64514:100), where FRR's own are not wanted. Releases before v0.2.0 have none.
@@ -73,40 +65,6 @@ options:
     description:
       - The nodes the VRF is for; all of them when left out. They must include those of the L2VNIs in it.
         Shape A has no selector.
-    type: dict
-    suboptions:
-      match_labels:
-        description:
-          - Labels with the values that a node must have.
-        type: dict
-      match_expressions:
-        description:
-          - Requirements on labels, all of which must hold.
-        type: list
-        elements: dict
-        suboptions:
-          key:
-            description:
-              - The label.
-            type: str
-            required: true
-          operator:
-            description:
-              - How the label's value relates to O(node_selector.match_expressions[].values).
-            type: str
-            required: true
-            choices: [In, NotIn, Exists, DoesNotExist]
-          values:
-            description:
-              - Values, for V(In) and V(NotIn).
-            type: list
-            elements: str
-  underlay_address_family:
-    description:
-      - Address family of the tunnel endpoints to use. Left out, OpenPERouter prefers IPv4.
-      - Releases before v0.2.0 cannot express it.
-    type: str
-    choices: [ipv4, ipv6]
 seealso:
   - module: livemigration.kubevirt.l2vni
 author:

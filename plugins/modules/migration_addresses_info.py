@@ -22,45 +22,12 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.address_slice
 options:
   range:
     description:
       - The address range of the whole fleet as a CIDR. Without it only what the cluster holds is read.
     type: str
-  second_range:
-    description:
-      - A range of the other address family, from which pods get a second address.
-    type: str
-  max_clusters:
-    description:
-      - How many clusters share O(range).
-    type: int
-  slot:
-    description:
-      - The slot of this cluster in the address plan, from 0.
-    type: int
-  weights:
-    description:
-      - One weight a slot, for slices in proportion instead of equal ones.
-    type: list
-    elements: int
-  range_start:
-    description:
-      - The first address of this cluster, instead of O(slot).
-    type: str
-  range_end:
-    description:
-      - The last address of this cluster.
-    type: str
-  gateway:
-    description:
-      - An address of O(range) that no pod may have.
-    type: str
-  reserved:
-    description:
-      - Further addresses or CIDRs of O(range) that no pod may have.
-    type: list
-    elements: str
   others:
     description:
       - The other clusters of the fleet, each the options of its connection by its name. They are asked only when this

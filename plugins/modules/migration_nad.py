@@ -31,6 +31,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.gitops
   - livemigration.kubevirt.nad_kinds
   - livemigration.kubevirt.nad_slice
+  - livemigration.kubevirt.nad
 options:
   name:
     description:
@@ -62,22 +63,6 @@ options:
       - With O(kind=sriov) it is only checked; the policy of the device plugin sets it on the cards.
       - Required with O(state=present).
     type: int
-  underlay_mtu:
-    description:
-      - The smallest MTU in bytes of the network between the nodes of all clusters. When it is set, O(mtu) is checked
-        against it.
-    type: int
-  underlay_address_family:
-    description:
-      - Address family of the VXLAN tunnels, which take 50 bytes over IPv4 and 70 over IPv6 when O(vni) is set.
-    type: str
-    choices: [ipv4, ipv6]
-    default: ipv4
-  cni_version:
-    description:
-      - Version of the CNI specification that the configuration names.
-    type: str
-    default: 0.3.1
   required_addresses:
     description:
       - How many addresses the cluster needs. Left out, they are counted on the cluster - one for every node that runs

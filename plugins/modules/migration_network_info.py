@@ -22,17 +22,9 @@ extends_documentation_fragment:
   - livemigration.kubevirt.cluster
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
+  - livemigration.kubevirt.kubevirt_cr
+  - livemigration.kubevirt.address_slice
 options:
-  namespace:
-    description:
-      - Namespace of the KubeVirt CR.
-      - Needed only when there are several; otherwise the only CR of the cluster is taken.
-    type: str
-  name:
-    description:
-      - Name of the KubeVirt CR.
-      - Needed only when there are several.
-    type: str
   network:
     description:
       - Name of the NetworkAttachmentDefinition that should be the migration network. One that
@@ -44,14 +36,6 @@ options:
       - The address range of the whole fleet as a CIDR.
       - Without it the addresses that the NetworkAttachmentDefinition can give out are this cluster's slice.
     type: str
-  second_range: {description: "A range of the other address family, for a second address.", type: str}
-  max_clusters: {description: "How many clusters share O(range).", type: int}
-  slot: {description: "The slot of this cluster in the address plan, from 0.", type: int}
-  weights: {description: "One weight a slot, for slices in proportion.", type: list, elements: int}
-  range_start: {description: "The first address of this cluster, instead of O(slot).", type: str}
-  range_end: {description: "The last address of this cluster.", type: str}
-  gateway: {description: "An address of O(range) that no pod may have.", type: str}
-  reserved: {description: "Further addresses or CIDRs of O(range) that no pod may have.", type: list, elements: str}
   moves:
     description:
       - Also look for what moves have left behind on the cluster, and for migrations that have not ended for more than

@@ -28,7 +28,7 @@ description:
 author:
   - The livemigration.kubevirt authors (@livemigration)
 extends_documentation_fragment:
-  - livemigration.kubevirt.several_clusters
+  - livemigration.kubevirt.cluster.several
   - livemigration.kubevirt.attributes
 attributes:
   idempotent:

@@ -26,7 +26,7 @@ author:
 requirements:
   - cryptography >= 44
 extends_documentation_fragment:
-  - livemigration.kubevirt.source_and_target
+  - livemigration.kubevirt.cluster.source_and_target
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.wait
 options:

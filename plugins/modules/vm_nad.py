@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - livemigration.kubevirt.attributes
   - livemigration.kubevirt.attributes.action_group
   - livemigration.kubevirt.gitops
+  - livemigration.kubevirt.nad
 options:
   name:
     description:
@@ -57,27 +58,11 @@ options:
       - MTU in bytes, which KubeVirt hands on to the guest; the same on all clusters. The kernel's own, 1500, when left
         out, which is too large for an overlay on an underlay of 1500.
     type: int
-  underlay_mtu:
-    description:
-      - The smallest MTU in bytes of the network between the nodes of all clusters. When it is set, O(mtu) is checked
-        against it.
-    type: int
-  underlay_address_family:
-    description:
-      - Address family of the VXLAN tunnels, which take 50 bytes over IPv4 and 70 over IPv6 when O(vni) is set.
-    type: str
-    choices: [ipv4, ipv6]
-    default: ipv4
   macspoofchk:
     description:
       - Whether the nodes drop frames of another MAC than the VM's own. It needs nftables on them.
     type: bool
     default: false
-  cni_version:
-    description:
-      - Version of the CNI specification that the configuration names.
-    type: str
-    default: 0.3.1
 seealso:
   - module: livemigration.kubevirt.l2vni
   - module: livemigration.kubevirt.migration_nad

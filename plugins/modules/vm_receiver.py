@@ -47,7 +47,7 @@ options:
 seealso:
   - module: livemigration.kubevirt.vmim_crosscluster
 extends_documentation_fragment:
-  - livemigration.kubevirt.source_and_target
+  - livemigration.kubevirt.cluster.source_and_target
   - livemigration.kubevirt.wait
   - livemigration.kubevirt.attributes
 author:

@@ -150,7 +150,7 @@ notes:
   - KubeVirt has no deadline of its own for most stages of such a move; the deadlines here are the only ones.
   - Inside the Ansible worker the progress is printed as it goes, one line a change.
 extends_documentation_fragment:
-  - livemigration.kubevirt.source_and_target
+  - livemigration.kubevirt.cluster.source_and_target
   - livemigration.kubevirt.attributes
 author:
   - The livemigration.kubevirt authors (@livemigration)
