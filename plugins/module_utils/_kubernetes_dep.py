@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The guarded import of the Kubernetes client: the one place that decides what happens without it.
 
-Keep in sync with the requirements in the doc fragments ``cluster`` and ``source_and_target``.
+Keep in sync with the requirements in the doc fragment ``cluster``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 from . import _kubevirt as kv
 from ._cluster import Cluster, Object
 from ._resources import FINAL, LEASE, POD
-from ._sync_address import Address
+from ._whereabouts import Address
 
 NETWORKS = "k8s.v1.cni.cncf.io/networks"
 """The annotation that asks multus for networks; virt-operator writes it into pod templates."""

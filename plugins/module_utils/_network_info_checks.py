@@ -22,8 +22,8 @@ from ._nad_capacity import Need
 from ._network_info_moves import Left
 from ._network_info_pool import Pool
 from ._network_info_room import mtu_of_network, room
-from ._sync_address import Address, parse
-from ._whereabouts import Span
+from ._sync_address import parse
+from ._whereabouts import Address, Span
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

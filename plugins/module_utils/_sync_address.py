@@ -9,10 +9,10 @@ import dataclasses
 import ipaddress
 import re
 
+from ._whereabouts import Address
+
 DEFAULT_PORT = 9185
 """What KubeVirt uses unless ``spec.synchronizationPort`` says otherwise."""
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address  # pylint: disable=unsupported-binary-operation  # wrong since 3.10
 
 _BRACKETED = re.compile(r"\[(?P<ip>[^\[\]]+)\](?::(?P<port>\d{1,5}))?")
 _WITH_PORT = re.compile(r"(?P<ip>.+):(?P<port>\d{1,5})")

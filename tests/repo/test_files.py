@@ -23,7 +23,8 @@ MACHINE_PATH = re.compile(r"(?<![\w./$}~-])/(?:work|root|home/\w+|Users/\w+)/")
 REGISTRY = re.compile(r"https?://(?:[\w.-]*pypi[\w.-]*|registry\.[\w.-]+|proxy\.golang\.org|goproxy[\w.-]*)", re.I)
 OPEN_END = re.compile(r"(?:#|//)\s*(?:TODO|FIXME|XXX)\b|pytest\.mark\.(?:skip|xfail)|pytest\.skip\(")
 SWITCHED_OFF = re.compile(
-    r"#\s*(?:type:\s*ignore(?:\[[\w, -]+\])?|noqa(?::\s*[\w, ]+)?|pragma: no cover)(?P<reason>.*)"
+    r"#\s*(?:type:\s*ignore(?:\[[\w, -]+\])?|noqa(?::\s*[\w, ]+)?|pylint:\s*disable=[\w,-]+|pragma: no cover)"
+    r"(?P<reason>.*)"
 )
 
 

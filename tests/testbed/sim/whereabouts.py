@@ -111,7 +111,7 @@ def candidates(wanted: Range) -> Iterator[Address]:
     """Every address that may be given out, lowest first; an exclude is jumped over as a whole."""
     current, last = wanted.bounds()
     excluded = [_exclude(text) for text in wanted.excludes]
-    while current in wanted.network and current <= last:  # type: ignore[operator] # one family by construction
+    while current in wanted.network and int(current) <= int(last):
         hit = next((net for net in excluded if current in net), None)
         if hit is None:
             yield current
