@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from integration.calls import on
-from integration.networks import NETWORK, make_nad
+from integration.networks import NETWORK, PLAN, make_nad, slot
 from testbed.testing import TestBed, TestCluster, own_bed
 
 pytestmark = pytest.mark.simulated
@@ -19,6 +20,7 @@ pytestmark = pytest.mark.simulated
 GATE = "DecentralizedLiveMigration"
 NAMESPACE = "kubevirt-hyperconverged"
 HCO = ("hyperconvergeds", "kubevirt-hyperconverged", NAMESPACE)
+CRD = "customresourcedefinitions"
 KUBEVIRT = ("kubevirts", "kubevirt-kubevirt-hyperconverged", NAMESPACE)
 JSON_PATCH = "kubevirt.kubevirt.io/jsonpatch"
 WISH: dict[str, Any] = {
@@ -67,7 +69,10 @@ def test_hco_carries_the_settings_and_a_repeat_writes_nothing(cluster: TestClust
     assert called.changed
     assert (now["flavour"], now["settled"], now["network"], now["decentralized"]) == ("hco", True, NETWORK, True)
     assert now["object"] == f"HyperConverged {NAMESPACE}/kubevirt-hyperconverged"
-    assert all("hyperconvergeds" in path for path in our_writes(cluster, mark)), "the KubeVirt CR is HCO's"
+    # Both versions are served by 1.19, which stores v1.
+    assert {path.split("/hyperconvergeds")[0] for path in our_writes(cluster, mark)} == {
+        f"/apis/hco.kubevirt.io/v1beta1/namespaces/{NAMESPACE}"
+    }, "the KubeVirt CR is HCO's"
     written = spec(cluster, KUBEVIRT)
     assert written["configuration"]["migrations"]["bandwidthPerMigration"] == "64Mi"
     assert written["certificateRotateStrategy"]["selfSigned"]["ca"] == {
@@ -77,6 +82,56 @@ def test_hco_carries_the_settings_and_a_repeat_writes_nothing(cluster: TestClust
     mark = cluster.mark()
     again = on(cluster, "kubevirt_migrations", **WISH)
     assert (again.changed, our_writes(cluster, mark)) == (False, [])
+
+
+@contextlib.contextmanager
+def without_v1beta1(cluster: TestCluster) -> Iterator[None]:
+    """As a release to come may be: v1 alone is served."""
+    name = "hyperconvergeds.hco.kubevirt.io"
+    versions = cluster.client.need(CRD, name)["spec"]["versions"]
+    left = [each | {"served": each["name"] == "v1"} for each in versions]
+    cluster.client.patch(CRD, name, {"spec": {"versions": left}})
+    try:
+        yield
+    finally:
+        cluster.client.patch(CRD, name, {"spec": {"versions": versions}})
+
+
+def test_v1_where_v1beta1_is_gone(hco_bed: TestBed) -> None:
+    cluster = hco_bed.clusters["cluster-b"]
+    make_nad(hco_bed, cluster, NAMESPACE)
+    with without_v1beta1(cluster):
+        mark = cluster.mark()
+        done = on(cluster, "kubevirt_migrations", flavour="hco", **WISH | {"bandwidth_per_migration": "96Mi"})
+        assert (done.changed, done["kubevirt_migrations"]["settled"]) == (True, True)
+        assert all(path.startswith("/apis/hco.kubevirt.io/v1/") for path in our_writes(cluster, mark))
+        off = on(cluster, "kubevirt_migrations", decentralized=False, wait_timeout=60)
+        assert off.changed
+        body = cluster.client.need("hyperconvergeds-v1", *HCO[1:])
+        assert body["spec"]["featureGates"] == [{"name": "decentralizedLiveMigration", "state": "Disabled"}]
+        assert body["spec"]["virtualization"]["liveMigrationConfig"]["bandwidthPerMigration"] == "96Mi"
+        mark = cluster.mark()
+        assert not on(cluster, "kubevirt_migrations", decentralized=False, network=NETWORK).changed
+        assert our_writes(cluster, mark) == []
+    assert GATE not in spec(cluster, KUBEVIRT)["configuration"]["developerConfiguration"]["featureGates"]
+    assert cluster.client.until(_gate_is_off, *HCO, 10.0)
+
+
+def _gate_is_off(body: dict[str, Any] | None) -> bool:
+    return bool(body and body["spec"]["featureGates"]["decentralizedLiveMigration"] is False)
+
+
+def test_growth_counts_with_the_nodes_on_which_hco_has_kubevirt(hco_bed: TestBed) -> None:
+    cluster = hco_bed.clusters["cluster-b"]
+    make_nad(hco_bed, cluster, NAMESPACE)
+    plan = PLAN | {"name": NETWORK, "namespace": NAMESPACE, "slot": slot(hco_bed, cluster), "vni": 666, "mtu": 1400}
+    nodes = len(cluster.client.list("nodes"))
+    room = on(cluster, "migration_nad", growth=100, **plan)
+    assert not room.changed
+    assert (room["migration_nad"]["capacity"]["nodes"], room["migration_nad"]["capacity"]["growth"]) == (nodes, 100)
+    refused = on(cluster, "migration_nad", check_mode=True, growth=200, **plan).failure
+    assert refused["reason"] == "slice_too_small"
+    assert "200 for growth" in refused["wanted"]
 
 
 def test_check_mode_writes_nothing_and_foresees_the_same(cluster: TestCluster) -> None:

@@ -75,6 +75,7 @@ RESOURCES: dict[str, Resource] = {
     ),
     "kubevirts": Resource(_KUBEVIRT, "v1", "kubevirts", "KubeVirt"),
     "hyperconvergeds": Resource("hco.kubevirt.io", "v1beta1", "hyperconvergeds", "HyperConverged"),
+    "hyperconvergeds-v1": Resource("hco.kubevirt.io", "v1", "hyperconvergeds", "HyperConverged"),
     "virtualmachines": Resource(_KUBEVIRT, "v1", "virtualmachines", "VirtualMachine"),
     "virtualmachineinstances": Resource(_KUBEVIRT, "v1", "virtualmachineinstances", "VirtualMachineInstance"),
     "virtualmachineinstancemigrations": Resource(

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The livemigration.kubevirt authors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An HTTPS server for admission webhooks, called by the site's real API server."""
+"""An HTTPS server for admission and conversion webhooks, called by the site's real API server."""
 
 from __future__ import annotations
 
@@ -55,6 +55,9 @@ class Crash(Exception):
 Admit = Callable[[Object], Awaitable[Verdict]]
 """From the request of an AdmissionReview (operation, object, oldObject, dryRun, userInfo, ...) to a verdict."""
 
+Convert = Callable[[Object, str], Object]
+"""From an object to the same one in another version of its API."""
+
 
 class WebhookServer:
     """One site's webhooks; paths are served from the moment they are added."""
@@ -64,11 +67,15 @@ class WebhookServer:
         self._ca = ca
         self._faults = faults
         self._admit: dict[str, Admit] = {}
+        self._convert: dict[str, Convert] = {}
         self._runner: web.AppRunner | None = None
         self.port = 0
 
     def add(self, path: str, admit: Admit) -> None:
         self._admit[path] = admit
+
+    def add_conversion(self, path: str, convert: Convert) -> None:
+        self._convert[path] = convert
 
     def client_config(self, path: str) -> Object:
         """For the clientConfig of a webhook configuration."""
@@ -96,6 +103,8 @@ class WebhookServer:
             return _cut(request)
         if (slow := self._faults.take(SLOW, path=request.path)) is not None:
             await asyncio.sleep(float(slow.get("seconds", 1)))
+        if request.path in self._convert:
+            return web.json_response(_converted(await request.json(), self._convert[request.path]))
         admit = self._admit.get(request.path)
         if admit is None:
             return web.Response(status=404, text="404 page not found")
@@ -116,6 +125,17 @@ def _cut(request: web.Request) -> web.StreamResponse:
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=503)
+
+
+def _converted(review: Object, convert: Convert) -> Object:
+    request = review["request"]
+    wanted = request["desiredAPIVersion"]
+    response = {
+        "uid": request["uid"],
+        "convertedObjects": [convert(each, wanted) for each in request["objects"]],
+        "result": {"status": "Success"},
+    }
+    return {"apiVersion": review["apiVersion"], "kind": "ConversionReview", "response": response}
 
 
 def _answer(review: Object, verdict: Verdict) -> Object:

@@ -3,12 +3,14 @@
 """HCO: makes the KubeVirt CR from the HyperConverged resource, and takes back what anybody else writes into it.
 
 After `controllers/handlers/kubevirt.go` of the releases in `hco_spec`. Its other components (CDI, SSP, network
-add-ons) are not there; the API is v1beta1 alone.
+add-ons) are not there. From 1.18 on the API is v1beta1 and v1, each with a webhook of its own; from 1.19 on HCO itself
+works with v1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import ClassVar
 
 from ..controller import Controller, itself, split_key
@@ -17,14 +19,14 @@ from ..kube import Conflict
 from ..resources import Object
 from ..site import Site
 from ..webhooks import ALLOWED, Verdict, denied
-from .hco_spec import JSON_PATCH, VERSIONS, BadPatch, kubevirt_spec, refusal, same_spec
+from .hco_conversion import V1, V1BETA1, converted
+from .hco_spec import HAS_V1, JSON_PATCH, STORES_V1, VERSIONS, BadPatch, kubevirt_spec, refusal, same_spec
 
 STUCK = register("hco-stuck", "HCO no longer carries its resource into the KubeVirt CR")
 
-_KEY = "hyperconvergeds"
 _NAME = "kubevirt-hyperconverged"
 _WEBHOOK = "validate-hco.kubevirt.io"
-_PATH = "/validate-hco-kubevirt-io-v1beta1-hyperconverged"
+_HOOKS = {"v1beta1": "validate-hco-v1beta1.kubevirt.io", "v1": _WEBHOOK}
 _STUCK_SECONDS = 0.2
 _DONE = "Reconcile completed successfully"
 
@@ -33,23 +35,40 @@ async def install(site: Site) -> None:
     """The webhook and the resource, as after an installation without any choice of the user."""
     if not site.settings.hco:
         return
-    version = VERSIONS[site.settings.hco]
+    release = site.settings.hco
     api = site.api("hyperconverged-cluster-operator")
 
     async def validate(request: Object) -> Verdict:
-        found = refusal(request["object"], version)
+        found = refusal(_known(request["object"]), VERSIONS[release])
         return ALLOWED if found is None else denied(found, code=403, reason="Forbidden")
 
-    site.webhooks.add(_PATH, validate)
-    hooks = [_webhook(site)]
+    site.webhooks.add_conversion("/convert", partial(converted, keeps=release in STORES_V1))
+    versions = ("v1beta1", "v1") if release in HAS_V1 else ("v1beta1",)
+    for version in versions:
+        site.webhooks.add(_path(version), validate)
+    hooks = [_webhook(site, version) for version in versions]
     try:
         await api.create("validatingwebhookconfigurations", {"metadata": {"name": _WEBHOOK}, "webhooks": hooks})
     except Conflict:
         await api.patch("validatingwebhookconfigurations", _WEBHOOK, {"webhooks": hooks})
     try:
-        await api.create(_KEY, {"metadata": {"name": _NAME, "namespace": site.kubevirt_namespace}, "spec": {}})
+        await api.create(_key(site), {"metadata": {"name": _NAME, "namespace": site.kubevirt_namespace}, "spec": {}})
     except Conflict:
         return  # the bed starts again on what it left
+
+
+def _key(site: Site) -> str:
+    """The kind in the version that the operator itself works with."""
+    return "hyperconvergeds-v1" if site.settings.hco in STORES_V1 else "hyperconvergeds"
+
+
+def _known(body: Object) -> Object:
+    """The resource in the words of v1beta1."""
+    return body if body["apiVersion"] == V1BETA1 else converted(body, V1BETA1)
+
+
+def _path(version: str) -> str:
+    return f"/validate-hco-kubevirt-io-{version}-hyperconverged"
 
 
 class HyperconvergedOperator(Controller):
@@ -65,18 +84,18 @@ class HyperconvergedOperator(Controller):
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         if not self.site.settings.hco:
             return {}
-        return {_KEY: itself, "kubevirts": lambda kubevirt: [f"{kubevirt['metadata']['namespace']}/{_NAME}"]}
+        return {_key(self.site): itself, "kubevirts": lambda kubevirt: [f"{kubevirt['metadata']['namespace']}/{_NAME}"]}
 
     async def reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
-        body = self.store(_KEY).get(name, namespace)
+        body = self.store(_key(self.site)).get(name, namespace)
         if body is None or "deletionTimestamp" in body["metadata"]:
             return None
         if self.site.faults.get(STUCK) is not None:
             return _STUCK_SECONDS
         version = VERSIONS[self.site.settings.hco]
         try:
-            spec = kubevirt_spec(body, version)
+            spec = kubevirt_spec(_known(body), version)
         except BadPatch as error:
             await self._tell(body, None, f"invalid jsonPatch in the {JSON_PATCH} annotation: {error}")
             return None
@@ -99,7 +118,7 @@ class HyperconvergedOperator(Controller):
             "app.kubernetes.io/version": version,
         }
         owner = {
-            "apiVersion": "hco.kubevirt.io/v1beta1",
+            "apiVersion": V1 if self.site.settings.hco in STORES_V1 else V1BETA1,
             "kind": "HyperConverged",
             "name": body["metadata"]["name"],
             "uid": body["metadata"]["uid"],
@@ -134,7 +153,7 @@ class HyperconvergedOperator(Controller):
             "versions": [{"name": "operator", "version": VERSIONS[self.site.settings.hco]}],
         }
         if status != body.get("status"):
-            await self._api.update_status(_KEY, {**body, "status": status})
+            await self._api.update_status(_key(self.site), {**body, "status": status})
 
     def _condition(self, kind: str, state: str, old: Object | None, trouble: str) -> Object:
         message, reason = trouble or _DONE, "ReconcileFailed" if trouble else "ReconcileCompleted"
@@ -145,18 +164,19 @@ class HyperconvergedOperator(Controller):
         return {"type": kind, "status": state, "message": message, "reason": reason, "lastTransitionTime": since}
 
 
-def _webhook(site: Site) -> Object:
+def _webhook(site: Site, version: str) -> Object:
     rule = {
         "apiGroups": ["hco.kubevirt.io"],
-        "apiVersions": ["v1beta1"],
+        "apiVersions": [version],
         "operations": ["CREATE", "UPDATE"],
         "resources": ["hyperconvergeds"],
         "scope": "*",
     }
     return {
-        "name": _WEBHOOK,
-        "clientConfig": site.webhooks.client_config(_PATH),
+        "name": _HOOKS[version],
+        "clientConfig": site.webhooks.client_config(_path(version)),
         "rules": [rule],
+        "matchPolicy": "Exact",
         "failurePolicy": "Fail",
         "sideEffects": "None",
         "admissionReviewVersions": ["v1"],

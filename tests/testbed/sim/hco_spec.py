@@ -14,6 +14,8 @@ from .kubevirt_ca import duration, go_text
 
 JSON_PATCH = "kubevirt.kubevirt.io/jsonpatch"
 VERSIONS = {"1.16": "1.16.1", "1.18": "1.18.2", "1.19": "1.19.0"}
+HAS_V1, STORES_V1 = frozenset({"1.18", "1.19"}), frozenset({"1.19"})
+"""The releases that serve the API as v1, too, and those that store it so and work with it themselves."""
 
 _MANDATORY = ("CPUManager", "HostDevices", "KubevirtSeccompProfile", "Snapshot")
 _GATES = {
