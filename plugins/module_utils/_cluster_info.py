@@ -14,7 +14,7 @@ from ._cluster import Cluster, Object, Resource, namespaced_name
 from ._errors import Forbidden, Missing
 from ._job import Job, Result
 from ._l2vni_family import LABEL
-from ._l2vni_shape import GROUPS, Shape, shape_of
+from ._l2vni_shape import GROUPS, Shape, bridge_of, gateways_of, shape_of
 from ._networks import Read
 from ._plan import Plan
 from ._resources import CRD, NODE, SETTING
@@ -103,8 +103,8 @@ def _vni(item: Object, shape: Shape) -> dict[str, Any]:
         "vni": spec.get("vni"),
         "vxlan_port": spec.get("vxlanPort") or spec.get("vxlanport") or 4789,
         "vrf": _vrf(spec),
-        "bridge": networks.bridge_of(spec) if segment else None,
-        "gateways": networks.gateways_of(spec) if segment else [],
+        "bridge": bridge_of(spec) if segment else None,
+        "gateways": list(gateways_of(spec)) if segment else [],
         "import_rts": sorted(spec.get("importRTs") or []),
         "export_rts": sorted(spec.get("exportRTs") or []),
     }

@@ -6,19 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
-import json
 from typing import Any
 
 from . import _kubevirt as kv
+from . import _multus as multus
 from ._cluster import Cluster, Object
 from ._resources import FINAL, LEASE, POD
 from ._whereabouts import Address
-
-NETWORKS = "k8s.v1.cni.cncf.io/networks"
-"""The annotation that asks multus for networks; virt-operator writes it into pod templates."""
-
-_STATUS = "k8s.v1.cni.cncf.io/network-status"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,19 +79,18 @@ def leader(cluster: Cluster, namespace: str) -> str:
 def of(body: Object) -> Pod:
     """What a pod object says."""
     metadata, status = body["metadata"], body.get("status") or {}
-    annotations = metadata.get("annotations") or {}
-    interface = _interface(annotations.get(_STATUS))
+    interface = multus.interface(body, kv.INTERFACE) or {}
     pod_addresses = [entry.get("ip") for entry in status.get("podIPs") or []] or [status.get("podIP")]
     return Pod(
         name=metadata["name"],
         component=(metadata.get("labels") or {}).get("kubevirt.io", ""),
         node=(body.get("spec") or {}).get("nodeName") or "",
-        asked=annotations.get(NETWORKS),
-        attached=None if interface is None else str(interface.get("name", "")),
-        addresses=_addresses((interface or {}).get("ips") or []),
-        mac=str((interface or {}).get("mac") or ""),
+        asked=(metadata.get("annotations") or {}).get(multus.NETWORKS),
+        attached=str(interface.get("name", "")) if interface else None,
+        addresses=multus.addresses(interface.get("ips") or []),
+        mac=str(interface.get("mac") or ""),
         mtu=_mtu(interface),
-        pod_addresses=_addresses(pod_addresses),
+        pod_addresses=multus.addresses(pod_addresses),
         trouble=_trouble(status),
     )
 
@@ -107,30 +100,9 @@ def _leaving(body: Object) -> bool:
     return ended or bool(body["metadata"].get("deletionTimestamp"))
 
 
-def _interface(text: str | None) -> Object | None:
-    try:
-        entries = json.loads(text or "[]")
-    except ValueError:
-        return None
-    for entry in entries if isinstance(entries, list) else []:
-        if isinstance(entry, dict) and entry.get("interface") == kv.INTERFACE:
-            return entry
-    return None
-
-
-def _mtu(interface: Object | None) -> int | None:
-    found = (interface or {}).get("mtu")
+def _mtu(interface: Object) -> int | None:
+    found = interface.get("mtu")
     return found if isinstance(found, int) and found > 0 else None
-
-
-def _addresses(texts: list[Any]) -> tuple[Address, ...]:
-    found = []
-    for text in texts:
-        try:
-            found.append(ipaddress.ip_address(str(text).partition("/")[0]))
-        except ValueError:
-            continue
-    return tuple(found)
 
 
 def _trouble(status: Object) -> str:

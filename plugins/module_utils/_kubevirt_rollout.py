@@ -9,6 +9,7 @@ import dataclasses
 
 from . import _kubevirt as kv
 from . import _kubevirt_pods as pods
+from . import _multus as multus
 from . import _rollout as rollout
 from ._cluster import Cluster, Object
 from ._errors import Missing
@@ -85,7 +86,7 @@ def _sync(seen: Seen) -> Verdict:
 
 def _workload(seen: Seen, workload: Object, progress: Verdict) -> Verdict:
     template = (workload.get("spec") or {}).get("template") or {}
-    found = ((template.get("metadata") or {}).get("annotations") or {}).get(pods.NETWORKS)
+    found = ((template.get("metadata") or {}).get("annotations") or {}).get(multus.NETWORKS)
     if found != seen.asked:
         name = workload["metadata"]["name"]
         return Verdict(False, f"{name}: the pod template has network {found or 'none'}, not {seen.asked or 'none'}")

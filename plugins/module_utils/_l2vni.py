@@ -20,12 +20,11 @@ from ._errors import BadInput, MigrationError, Missing
 from ._handler_nodes import handler_nodes
 from ._job import Job, Result
 from ._l2vni_checks import bare_nodes, collisions, promised, resolve
-from ._l2vni_shape import Shape
+from ._l2vni_shape import Shape, bridge_of, gateways_of
 from ._l2vni_spec import (
     L2vni,
     compact,
     from_params,
-    gateways_of,
     replacing,
     same_gateways,
     specification,
@@ -91,7 +90,7 @@ def plan(
     told += _warnings(resolved, seen)
     if seen.mine is None or before is None:
         return plan_of([create(cluster, shape.l2vni, _body(network, shape, spec), _why(network))], told)
-    if same_gateways(gateways_of(before, shape), network.gateways):
+    if same_gateways(gateways_of(before), network.gateways):
         # Two spellings of one address are no change, and the field must not change.
         spec.pop(shape.gateway)
     else:
@@ -120,7 +119,7 @@ def _why(network: L2vni) -> str:
 def _refuse_gateway(network: L2vni, seen: Seen, recreate: bool) -> None:
     if recreate:
         return
-    found = ", ".join(gateways_of((seen.mine or {})["spec"], seen.shape)) or "no gateway"
+    found = ", ".join(gateways_of((seen.mine or {})["spec"])) or "no gateway"
     raise BadInput(
         f"gateways {', '.join(network.gateways) or 'none'}",
         found,
@@ -205,7 +204,7 @@ def _disturbed(network: L2vni, seen: Seen, planned: Plan) -> set[str]:
     verbs = {change.verb for change in planned.changes}
     if "create" in verbs:
         return {network.bridge}
-    before = on_nodes.bridge_of(seen.mine, seen.shape) if seen.mine else network.bridge
+    before = bridge_of(seen.mine["spec"]) if seen.mine else network.bridge
     return {before, network.bridge} if verbs and before != network.bridge else set()
 
 

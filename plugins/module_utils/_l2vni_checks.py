@@ -18,8 +18,8 @@ from ._addresses import overlaps
 from ._checks import Finding, Severity
 from ._cluster import Object, namespaced_name
 from ._errors import BadInput, Missing
-from ._l2vni_shape import Shape
-from ._l2vni_spec import L2vni, gateways_of, subnets
+from ._l2vni_shape import Shape, gateways_of
+from ._l2vni_spec import L2vni, subnets
 from ._node_selector import chosen, selects
 from ._openperouter import Peers
 from ._whereabouts import Network
@@ -165,7 +165,7 @@ def _subnets_of_vrf(
 ) -> Iterator[tuple[str, Network]]:
     for item in others:
         if vrf_of(item, shape, peers) == vrf:
-            for text in gateways_of(item["spec"], shape):
+            for text in gateways_of(item["spec"]):
                 yield from _parsed(f"L2VNI {namespaced_name(item)}", text)
     for item in (*peers.l3vnis, *peers.l3vpns):
         if item["spec"].get("vrf") == vrf:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import dataclasses
 
 from ._cluster import Object
-from ._l2vni_spec import L2vni, gateways_of
+from ._l2vni_shape import gateways_of
+from ._l2vni_spec import L2vni
 from ._openperouter import Installed
 
 LABEL = "livemigration.kubevirt/network"
@@ -58,7 +59,7 @@ def _port(item: Object) -> int | None:
 
 def _room(network: L2vni, mine: list[Object], found: Installed) -> bool:
     """Whether two can be there at a time: not with one gateway, one bridge of the user's own, or one VRF of shape A."""
-    gateways = network.gateways or any(gateways_of(item["spec"], found.shape) for item in mine)
+    gateways = network.gateways or any(gateways_of(item["spec"]) for item in mine)
     shared = found.shape.letter == "A" and bool(network.vrf)
     return not (gateways or network.bridge_name or shared)
 

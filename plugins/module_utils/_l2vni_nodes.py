@@ -7,20 +7,11 @@ from __future__ import annotations
 
 import json
 
+from . import _multus as multus
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import Missing
 from ._l2vni_shape import Shape
 from ._resources import NAD, POD
-
-_NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status"
-
-
-def bridge_of(item: Object, shape: Shape) -> str:
-    """The bridge of an existing L2VNI."""
-    host = item["spec"].get(shape.spelled("hostmaster") or "") or {}
-    parts = (host, host.get("linuxBridge") or {}, host.get("ovsBridge") or {})
-    named = next((part["name"] for part in parts if part.get("name")), None)
-    return str(named or f"br-hs-{item['spec'].get('vni')}")
 
 
 def host_veth(vni: int, shape: Shape) -> str:
@@ -55,12 +46,8 @@ def pods_on(cluster: Cluster, bridges: set[str]) -> list[str]:
     attachments = attachments_on(cluster, bridges)
     if not attachments:
         return []
-    return sorted(namespaced_name(pod) for pod in cluster.list(POD) if _networks(pod) & attachments)
+    return sorted(namespaced_name(pod) for pod in cluster.list(POD) if _has(pod) & attachments)
 
 
-def _networks(pod: Object) -> set[str]:
-    text = (pod["metadata"].get("annotations") or {}).get(_NETWORK_STATUS)
-    try:
-        return {entry["name"] for entry in json.loads(text or "[]")}
-    except (ValueError, TypeError, KeyError):
-        return set()
+def _has(pod: Object) -> set[str]:
+    return {str(entry.get("name")) for entry in multus.attached(pod)}

@@ -11,6 +11,7 @@ from . import _openperouter as openperouter
 from ._cluster import Object, Resource
 from ._errors import Busy
 from ._job import Job, Result
+from ._l2vni_shape import bridge_of
 from ._plan import Plan, plan_of, remove
 from ._wait import Verdict
 
@@ -65,7 +66,7 @@ def absent(job: Job) -> Result:
     going = family.members(found, params["name"], params["namespace"]) if params["beside"] else [own] if own else []
     gone, told = [], []
     for item in going:
-        bridge = on_nodes.bridge_of(item, found.shape)
+        bridge = bridge_of(item["spec"])
         told += _refuse_use(job, bridge)
         gone.append(remove(cluster, found.shape.l2vni, item, f"bridge {bridge} is no longer wanted"))
     planned = plan_of([*gone, *found.left_over("L2VNI", params["name"], params["namespace"])], told)

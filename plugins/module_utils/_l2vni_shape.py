@@ -135,6 +135,19 @@ def shape_of_l3vni(crd: Object, shape: Shape) -> Shape:
     return dataclasses.replace(shape, fields={})
 
 
+def gateways_of(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """The gateways of an existing L2VNI, in whichever shape."""
+    single = spec.get("l2gatewayip")
+    return (single,) if single else tuple(spec.get("l2gatewayips") or spec.get("gatewayIPs") or ())
+
+
+def bridge_of(spec: Mapping[str, Any]) -> str:
+    """The bridge of an existing L2VNI: the one it names, or the one that OpenPERouter makes."""
+    host = spec.get("hostMaster") or spec.get("hostmaster") or {}
+    parts = (host, host.get("linuxBridge") or {}, host.get("ovsBridge") or {})
+    return next((str(part["name"]) for part in parts if part.get("name")), f"br-hs-{spec.get('vni')}")
+
+
 def _properties(schema: Schema) -> Schema:
     found = schema.get("properties")
     return found if isinstance(found, Mapping) else {}

@@ -232,14 +232,6 @@ def replacing(before: Any, wanted: Any) -> Any:
     return gone | {key: replacing(before.get(key), value) for key, value in wanted.items()}
 
 
-def gateways_of(spec: Mapping[str, Any], shape: Shape) -> tuple[str, ...]:
-    """The gateways of an existing object."""
-    value = spec.get(shape.gateway)
-    if not value:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(value)
-
-
 def same_gateways(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
     """Whether both mean the same; an address can be written in more than one way."""
 

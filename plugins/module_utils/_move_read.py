@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from . import _attempt as attempt
+from . import _multus as multus
 from ._cluster import Object
+from ._kubevirt import INTERFACE
 from ._situation import Condition, Direction, Migration, Pod, State, Vm, Vmi
 
 CREATE_TARGET = "kubevirt.io/create-migration-target"
@@ -133,17 +134,8 @@ def _conditions(status: Mapping[str, Any]) -> tuple[Condition, ...]:
 
 def migration_addresses(pod: Object) -> frozenset[str]:
     """Where a virt-handler receives copies: the addresses of ``migration0``, or else those of its pod."""
-    annotations = pod["metadata"].get("annotations") or {}
-    for network in _networks(annotations.get("k8s.v1.cni.cncf.io/network-status", "")):
-        if network.get("interface") == "migration0" and network.get("ips"):
-            return frozenset(str(address) for address in network["ips"])
+    found = multus.interface(pod, INTERFACE) or {}
+    if found.get("ips"):
+        return frozenset(str(address) for address in found["ips"])
     status = pod.get("status") or {}
     return frozenset(str(found["ip"]) for found in status.get("podIPs") or [] if found.get("ip"))
-
-
-def _networks(text: str) -> list[dict[str, Any]]:
-    try:
-        found = json.loads(text) if text else []
-    except ValueError:
-        return []
-    return [network for network in found if isinstance(network, dict)] if isinstance(found, list) else []

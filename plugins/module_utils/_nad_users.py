@@ -7,20 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import ipaddress
-import json
 from collections.abc import Iterable
-from typing import Any
 
+from . import _multus as multus
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import Missing
 from ._handler_nodes import kubevirts
 from ._kubevirt import HANDLER, SYNC_CONTROLLER
 from ._resources import FINAL, POD, VM
 from ._whereabouts import Address
-
-_NETWORKS = "k8s.v1.cni.cncf.io/networks"
-_STATUS = "k8s.v1.cni.cncf.io/network-status"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -67,21 +62,18 @@ def _alive(cluster: Cluster) -> list[Object]:
 
 def networks_of(pod: Object) -> set[str]:
     """The NADs of a pod as ``namespace/name``: those multus attached and those it was asked for."""
-    metadata = pod["metadata"]
-    annotations = metadata.get("annotations") or {}
-    attached = {str(entry.get("name")) for entry in _status(annotations.get(_STATUS))}
-    return attached | _asked(annotations.get(_NETWORKS), metadata.get("namespace", ""))
+    return {str(entry.get("name")) for entry in multus.attached(pod)} | multus.asked(pod)
 
 
 def _of_pod(pod: Object, namespace: str) -> User:
     metadata = pod["metadata"]
     component = (metadata.get("labels") or {}).get("kubevirt.io")
-    entries = _status((metadata.get("annotations") or {}).get(_STATUS))
+    entries = multus.attached(pod)
     return User(
         f"pod {namespaced_name(pod)}",
         frozenset(networks_of(pod)),
         metadata.get("namespace") == namespace and component in (HANDLER, SYNC_CONTROLLER),
-        {str(entry.get("name")): _addresses(entry.get("ips") or []) for entry in entries},
+        {str(entry.get("name")): multus.addresses(entry.get("ips") or []) for entry in entries},
         {str(entry.get("name")): int(entry["mtu"]) for entry in entries if entry.get("mtu")},
     )
 
@@ -93,36 +85,6 @@ def _of_vm(vm: Object) -> User:
     names = [(each.get("multus") or {}).get("networkName") for each in template.get("networks") or []]
     asked = frozenset(name if "/" in name else f"{namespace}/{name}" for name in names if name)
     return User(f"VirtualMachine {namespaced_name(vm)}", asked)
-
-
-def _addresses(texts: list[Any]) -> tuple[Address, ...]:
-    found = []
-    for text in texts:
-        try:
-            found.append(ipaddress.ip_address(str(text).partition("/")[0]))
-        except ValueError:
-            continue
-    return tuple(found)
-
-
-def _status(text: str | None) -> list[Object]:
-    try:
-        entries = json.loads(text or "[]")
-    except ValueError:
-        return []
-    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-
-
-def _asked(text: str | None, namespace: str) -> set[str]:
-    text = (text or "").strip()
-    if text.startswith("["):
-        try:
-            entries = json.loads(text)
-            return {f"{entry.get('namespace') or namespace}/{entry.get('name')}" for entry in entries}
-        except (ValueError, AttributeError):
-            return set()
-    names = [part.strip().partition("@")[0] for part in text.split(",") if part.strip()]
-    return {name if "/" in name else f"{namespace}/{name}" for name in names}
 
 
 def named(cluster: Cluster) -> dict[str, str]:

@@ -15,7 +15,7 @@ from . import _given_out as given_out
 from ._cluster import Cluster, Object, Resource, namespaced_name
 from ._errors import Forbidden, Missing
 from ._kubevirt import INTERFACE
-from ._l2vni_shape import GROUPS
+from ._l2vni_shape import GROUPS, bridge_of, gateways_of
 from ._nad_family import LABEL
 from ._resources import CONFIG_MAP, IP_POOL, NAD, NMSTATE_STATE, NODE
 from ._whereabouts import Network
@@ -214,19 +214,6 @@ def _of_l2vni(item: Object) -> Iterator[Net]:
     for text in gateways_of(spec):
         for net in _net("l2vni", f"the subnet of L2VNI {name}", text, name):
             yield net._replace(bridge=bridge_of(spec))
-
-
-def gateways_of(spec: Mapping[str, Any]) -> list[str]:
-    """The gateways of an L2VNI in whatever shape."""
-    single = spec.get("l2gatewayip")
-    return [single] if single else list(spec.get("l2gatewayips") or spec.get("gatewayIPs") or [])
-
-
-def bridge_of(spec: Mapping[str, Any]) -> str:
-    """The bridge of an L2VNI: the named one, or the one that OpenPERouter makes."""
-    host = spec.get("hostMaster") or spec.get("hostmaster") or {}
-    parts = (host, host.get("linuxBridge") or {}, host.get("ovsBridge") or {})
-    return next((str(part["name"]) for part in parts if part.get("name")), f"br-hs-{spec.get('vni')}")
 
 
 def _of_nad(item: Object) -> Iterator[Net]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from . import _kubevirt as kv
 from . import _kubevirt_pods as pods
+from . import _multus as multus
 from . import _probe_places, _probe_program, _probe_search, _probe_wire
 from ._cluster import Object
 from ._resources import FINAL
@@ -60,7 +61,7 @@ def render(
     :param tolerations: those of KubeVirt's own workloads: the probe has to get where they are.
     :param raw: root with NET_RAW instead of nobody with nothing.
     """
-    annotations = {pods.NETWORKS: f"{network}@{kv.INTERFACE}", _ORDERS: "", _RUN: run} | files()
+    annotations = {multus.NETWORKS: f"{network}@{kv.INTERFACE}", _ORDERS: "", _RUN: run} | files()
     return {
         "apiVersion": "v1",
         "kind": "Pod",

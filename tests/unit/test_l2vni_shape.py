@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import BadInput, Missing
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_nodes import bridge_of, host_veth
-from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_shape import shape_of
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_nodes import host_veth
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_shape import (
+    bridge_of,
+    gateways_of,
+    shape_of,
+)
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_spec import (
     L2vni,
     compact,
@@ -172,17 +177,24 @@ def test_a_schema_of_none_of_the_shapes_is_said_to_be_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("folder", "spec", "bridge"),
+    ("spec", "bridge"),
     [
-        ("a", {"vni": 666, "hostmaster": {"type": "bridge", "autocreate": True}}, "br-hs-666"),
-        ("a", {"vni": 666, "hostmaster": {"type": "bridge", "name": "br-mine"}}, "br-mine"),
-        ("b", {"vni": 666, "hostmaster": {"type": "ovs-bridge", "ovsBridge": {"name": "br-mine"}}}, "br-mine"),
-        ("c", {"vni": 7, "hostMaster": {"type": "LinuxBridge", "linuxBridge": {"lifecycle": "Managed"}}}, "br-hs-7"),
-        ("c", {"vni": 7}, "br-hs-7"),
+        ({"vni": 666, "hostmaster": {"type": "bridge", "autocreate": True}}, "br-hs-666"),
+        ({"vni": 666, "hostmaster": {"type": "bridge", "name": "br-mine"}}, "br-mine"),
+        ({"vni": 666, "hostmaster": {"type": "ovs-bridge", "ovsBridge": {"name": "br-mine"}}}, "br-mine"),
+        ({"vni": 7, "hostMaster": {"type": "LinuxBridge", "linuxBridge": {"lifecycle": "Managed"}}}, "br-hs-7"),
+        ({"vni": 7}, "br-hs-7"),
     ],
 )
-def test_the_bridge_of_an_existing_object(folder: str, spec: Object, bridge: str) -> None:
-    assert bridge_of({"spec": spec}, shape(folder)) == bridge
+def test_the_bridge_of_an_existing_object(spec: Object, bridge: str) -> None:
+    assert bridge_of(spec) == bridge
+
+
+@pytest.mark.parametrize("folder", ["a", "b1", "b", "c"])
+def test_the_gateways_that_are_written_are_those_that_are_read_in_every_shape(folder: str) -> None:
+    with_gateway = dataclasses.replace(PLAIN, vrf="rouge", gateways=("10.0.0.1/24",))
+    assert gateways_of(specification(with_gateway, shape(folder))) == ("10.0.0.1/24",)
+    assert gateways_of(specification(PLAIN, shape(folder))) == ()
 
 
 def test_a_patch_empties_what_the_wanted_mapping_does_not_have() -> None:
