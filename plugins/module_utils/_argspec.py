@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -28,8 +29,11 @@ class ArgumentSpec:
     required_if: tuple[tuple[Any, ...], ...] = ()
     required_by: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
-    def merge(self, other: ArgumentSpec) -> ArgumentSpec:
-        """Both specs together; an option may stand in only one of them."""
+    def merge(self, *others: ArgumentSpec) -> ArgumentSpec:
+        """All specs together; an option may stand in only one of them."""
+        return functools.reduce(ArgumentSpec._with, others, self)
+
+    def _with(self, other: ArgumentSpec) -> ArgumentSpec:
         twice = self.options.keys() & other.options.keys()
         if twice:
             raise ValueError(f"options defined twice: {sorted(twice)}")

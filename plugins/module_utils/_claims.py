@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from . import _nad_config as cni
 from . import _nad_users as users
 from . import _whereabouts as whereabouts
+from ._address_slice import SLICE, own_spans
 from ._argspec import ArgumentSpec, cluster_options
 from ._checks import Finding
 from ._cluster import Cluster, Object, namespaced_name
@@ -23,29 +24,16 @@ from ._errors import Missing
 from ._job import Job, Result
 from ._kubevirt import INTERFACE
 from ._nad_family import LABEL
-from ._network_info import slice_of
 from ._plan import Plan
 from ._resources import IP_POOL, NAD
 from ._whereabouts import Network, Span
 
 SPEC = cluster_options().merge(
+    SLICE,
     ArgumentSpec(
-        {
-            "range": {"type": "str"},
-            "second_range": {"type": "str"},
-            "max_clusters": {"type": "int"},
-            "slot": {"type": "int"},
-            "weights": {"type": "list", "elements": "int"},
-            "range_start": {"type": "str"},
-            "range_end": {"type": "str"},
-            "gateway": {"type": "str"},
-            "reserved": {"type": "list", "elements": "str"},
-            "others": {"type": "dict", "default": {}},
-        },
-        mutually_exclusive=(("slot", "range_start"), ("slot", "range_end")),
-        required_together=(("slot", "max_clusters"), ("range_start", "range_end")),
-        required_by={"slot": ("range",), "range_start": ("range",), "weights": ("slot",), "second_range": ("slot",)},
-    )
+        {"others": {"type": "dict", "default": {}}},
+        required_by={"slot": ("range",), "range_start": ("range",)},
+    ),
 )
 
 
@@ -62,7 +50,7 @@ class Claim(NamedTuple):
 
 def work(job: Job) -> Result:
     """Read, compare, change nothing."""
-    wanted, own = slice_of(job.params), read(job.cluster)
+    wanted, own = own_spans(job.params), read(job.cluster)
     fresh = without(wanted, [claim.span for claim in own if claim.by.startswith(NAD.kind)])
     others = [cluster for key, cluster in job.clusters.items() if key != "cluster"] if fresh else []
     findings = [

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 from . import _addresses as addresses
 from . import _harvester_config as config
 from . import _kubevirt_settings as settings
+from ._address_slice import avoided
 from ._addresses import AddressPlan, Slice
 from ._argspec import ArgumentSpec, cluster_options
 from ._errors import BadInput
@@ -101,8 +101,9 @@ def wanted_of(params: Mapping[str, Any], cluster: str) -> Wanted:
     piece = _slice(params)
     network = Network(_cluster_network(params), params["vlan"], str(piece.network), config.excludes(piece))
     _vlan(network)
-    avoid = tuple(("a network to avoid", _avoided(text)) for text in params["avoid"] or [])
-    return Wanted(network, piece, asked, params["mtu"], avoid, params["required_addresses"], params["growth"])
+    return Wanted(
+        network, piece, asked, params["mtu"], avoided(params["avoid"]), params["required_addresses"], params["growth"]
+    )
 
 
 def _slice(params: Mapping[str, Any]) -> Slice:
@@ -137,12 +138,3 @@ def _vlan(network: Network) -> None:
         hint = "On mgmt the untagged network is that of the nodes." if first else "VLANs have 12 bits."
         wanted = f"a VLAN from {first} to {LAST_VLAN} on cluster network {network.cluster_network}"
         raise BadInput(wanted, str(network.vlan), hint=hint, reason="vlan_out_of_range")
-
-
-def _avoided(text: str) -> Addresses:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        wanted = "avoid as networks in CIDR notation"
-        hint = "Write the network address and the prefix length."
-        raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="avoid_invalid") from error

@@ -5,21 +5,18 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import _addresses as addresses
-from ._address_plans import plans
-from ._addresses import Slice
+from ._address_slice import SLICE, avoided, slices
 from ._argspec import ArgumentSpec, cluster_options
 from ._errors import BadInput
 from ._nad_config import Wanted, check_mtu
 from ._nad_kinds import KINDS, MACVLAN_MODES, attachment_of
-from ._whereabouts import Network
 
 SPEC = cluster_options().merge(
+    SLICE,
     ArgumentSpec(
         {
             "name": {"type": "str", "required": True},
@@ -36,15 +33,6 @@ SPEC = cluster_options().merge(
             "mtu": {"type": "int"},
             "underlay_mtu": {"type": "int"},
             "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"], "default": "ipv4"},
-            "range": {"type": "str"},
-            "second_range": {"type": "str"},
-            "slot": {"type": "int"},
-            "max_clusters": {"type": "int"},
-            "weights": {"type": "list", "elements": "int"},
-            "range_start": {"type": "str"},
-            "range_end": {"type": "str"},
-            "gateway": {"type": "str"},
-            "reserved": {"type": "list", "elements": "str"},
             "avoid": {"type": "list", "elements": "str"},
             "style": {"type": "str", "choices": ["bounds", "exclude"], "default": "bounds"},
             "cni_version": {"type": "str", "default": "0.3.1"},
@@ -53,14 +41,12 @@ SPEC = cluster_options().merge(
             "free_leftovers": {"type": "bool", "default": False},
             "wait_timeout": {"type": "int", "default": 400},
         },
-        mutually_exclusive=(("bridge", "vni"), ("slot", "range_start"), ("slot", "range_end")),
-        required_together=(("slot", "max_clusters"), ("range_start", "range_end")),
-        required_by={"weights": ("slot",), "second_range": ("slot",)},
+        mutually_exclusive=(("bridge", "vni"),),
         required_if=(
             ("state", "present", ("mtu", "range")),
             ("state", "present", ("slot", "range_start"), True),
         ),
-    )
+    ),
 )
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -84,7 +70,7 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
         hint = "0.3.1 suits every release of multus and whereabouts."
         raise BadInput(known, params["cni_version"], hint=hint, reason="cni_version")
     link = attachment_of(params)
-    piece, *others = _slices(params)
+    piece, *others = slices(params)
     warnings = check_mtu(
         params["mtu"],
         overlay=params["vni"] is not None,
@@ -103,33 +89,7 @@ def wanted_of(params: Mapping[str, Any]) -> tuple[Wanted, list[str]]:
         piece,
         params["style"],
         params["cni_version"],
-        tuple(("a network to avoid", _avoided(text)) for text in params["avoid"] or []),
+        avoided(params["avoid"]),
         *others,
     )
     return wanted, warnings
-
-
-def _avoided(text: str) -> Network:
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError as error:
-        wanted = "avoid as networks in CIDR notation"
-        hint = "Write the network address and the prefix length."
-        raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="avoid_invalid") from error
-
-
-def _slices(params: Mapping[str, Any]) -> tuple[Slice, ...]:
-    kept = params["reserved"] or []
-    if params["slot"] is None:
-        network = addresses.network(params["range"])
-        reserved = addresses.reserved(params["gateway"], kept, network)
-        return (addresses.between(params["range_start"], params["range_end"], network, reserved),)
-    both = plans(
-        params["range"],
-        params["second_range"],
-        max_clusters=params["max_clusters"],
-        gateway=params["gateway"],
-        reserved=kept,
-        weights=params["weights"] or (),
-    )
-    return tuple(plan.slice(params["slot"]) for plan in both)

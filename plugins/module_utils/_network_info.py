@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from . import _addresses as addresses
 from . import _kubevirt as kv
 from . import _kubevirt_rollout as rollout
 from . import _nad_capacity as capacity
@@ -16,7 +14,7 @@ from . import _network_info_moves as moves
 from . import _network_info_pool as pools
 from . import _network_info_room as room
 from . import _whereabouts as whereabouts
-from ._address_plans import plans
+from ._address_slice import own_spans
 from ._checks import Finding, errors
 from ._job import Job, Result
 from ._kubevirt_rollout import Seen
@@ -38,7 +36,7 @@ def work(job: Job) -> Result:
 def observe(job: Job) -> View:
     """Everything that bears on the network of this cluster, read once."""
     cluster, params = job.cluster, job.params
-    explicit = slice_of(params)
+    explicit = own_spans(params)
     kubevirt = kv.find(cluster, params["namespace"], params["name"])
     namespace = kv.namespace_of(kubevirt)
     seen = rollout.read(cluster, namespace, kubevirt["metadata"]["name"])
@@ -65,30 +63,6 @@ def _wanted(asked: str | None, found: str | None) -> str | None:
     if asked and found and not belongs(found, asked):
         return asked
     return found or asked
-
-
-def slice_of(params: Mapping[str, Any]) -> tuple[Span, ...]:
-    """The addresses that this cluster may use, from the options; none when they do not say.
-
-    :raises BadInput: when the options contradict each other or the range.
-    """
-    if params["range"] is None:
-        return ()
-    if params["slot"] is not None:
-        both = plans(
-            params["range"],
-            params["second_range"],
-            max_clusters=params["max_clusters"],
-            gateway=params["gateway"],
-            reserved=params["reserved"] or [],
-            weights=params["weights"] or (),
-        )
-        return tuple(span for plan in both for span in plan.slice(params["slot"]).spans)
-    network = addresses.network(params["range"])
-    kept = addresses.reserved(params["gateway"], params["reserved"] or [], network)
-    if params["range_start"] is not None:
-        return addresses.between(params["range_start"], params["range_end"], network, kept).spans
-    return whereabouts.spans(whereabouts.Range(network, exclude=kept))
 
 
 def report(view: View, found: list[Finding]) -> dict[str, Any]:

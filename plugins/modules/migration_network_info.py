@@ -241,34 +241,23 @@ failure:
 """
 
 from ..module_utils import _network_info
+from ..module_utils._address_slice import SLICE
 from ..module_utils._argspec import ArgumentSpec, cluster_options
 from ..module_utils._runner import Module, run_module
-
-_TEXTS = ("namespace", "name", "network", "range", "second_range", "range_start", "range_end", "gateway")
 
 MODULE = Module(
     name="migration_network_info",
     spec=cluster_options().merge(
+        SLICE,
         ArgumentSpec(
             {
-                **{name: {"type": "str"} for name in _TEXTS},
-                "max_clusters": {"type": "int"},
-                "slot": {"type": "int"},
-                "weights": {"type": "list", "elements": "int"},
-                "reserved": {"type": "list", "elements": "str"},
+                "namespace": {"type": "str"},
+                "name": {"type": "str"},
+                "network": {"type": "str"},
                 "moves": {"type": "bool", "default": False},
             },
-            mutually_exclusive=(("slot", "range_start"),),
-            required_together=(("slot", "max_clusters"), ("range_start", "range_end")),
-            required_by={
-                "slot": ("range",),
-                "range_start": ("range",),
-                "gateway": ("range",),
-                "reserved": ("range",),
-                "weights": ("slot",),
-                "second_range": ("slot",),
-            },
-        )
+            required_by=dict.fromkeys(("slot", "range_start", "gateway", "reserved"), ("range",)),
+        ),
     ),
     work=_network_info.work,
 )

@@ -23,9 +23,9 @@ def keys(options: dict[str, dict[str, Any]]) -> set[str]:
 def test_specs_merge_with_their_rules() -> None:
     one = ArgumentSpec({"a": {}}, mutually_exclusive=(("a", "b"),), required_by={"a": ("b",)})
     other = ArgumentSpec({"b": {}}, required_if=(("b", 1, ("a",)),))
-    both = one.merge(other)
-    assert both.options.keys() == {"a", "b"}
-    assert both.rules() == {
+    merged = one.merge(other, ArgumentSpec({"c": {}}))
+    assert merged.options.keys() == {"a", "b", "c"}
+    assert merged.rules() == {
         "mutually_exclusive": (("a", "b"),),
         "required_together": (),
         "required_one_of": (),
