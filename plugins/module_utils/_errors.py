@@ -9,7 +9,9 @@ and the runner alone decides how an error reaches the user.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -48,12 +50,6 @@ class MigrationError(Exception):
         """The error as the ``failure`` key of a module's result."""
         fields = ("reason", "wanted", "found", "cluster", "object", "hint")
         return {field: getattr(self, field) for field in fields}
-
-    def located(self, cluster: str = "", object: str = "") -> MigrationError:
-        """The same error with the place filled in where it was not known yet."""
-        self.cluster = self.cluster or cluster
-        self.object = self.object or object
-        return self
 
 
 class BadInput(MigrationError):
@@ -112,6 +108,17 @@ class Indeterminate(MigrationError):
 
 class SplitBrain(MigrationError):
     """The guest runs on both sides; nothing is deleted."""
+
+
+@contextlib.contextmanager
+def located(cluster: str, object: str) -> Iterator[None]:
+    """Give errors that do not say where they are from this place."""
+    try:
+        yield
+    except MigrationError as error:
+        error.cluster = error.cluster or cluster
+        error.object = error.object or object
+        raise
 
 
 def _snake(name: str) -> str:

@@ -9,7 +9,7 @@ that is the pod network of a third. All of it is found at once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from . import _fleet_apps as apps
@@ -45,21 +45,16 @@ def findings(members: Sequence[Member]) -> list[Finding]:
 
 def _one_cluster_twice(members: Sequence[Member]) -> Iterator[Finding]:
     """Two hosts of the inventory that are one cluster: what one of them does, the other undoes."""
-    owners: dict[str, str] = {}
-    for member in members:
-        if not member.uid:
-            continue
-        owner = owners.setdefault(member.uid, member.name)
-        if owner != member.name:
-            yield Finding(
-                "cluster-twice",
-                "error",
-                member.name,
-                "inventory",
-                "a cluster of its own for every host of the inventory",
-                f"{owner} and {member.name} are one cluster (UID {member.uid})",
-                "Correct the connection of one of them, or take it out of the inventory.",
-            )
+    for owner, member in _twice(members, lambda each: each.uid or None):
+        yield Finding(
+            "cluster-twice",
+            "error",
+            member.name,
+            "inventory",
+            "a cluster of its own for every host of the inventory",
+            f"{owner} and {member.name} are one cluster (UID {member.uid})",
+            "Correct the connection of one of them, or take it out of the inventory.",
+        )
 
 
 def _not_seen(fleet: Sequence[Member]) -> Iterator[Finding]:
@@ -144,21 +139,25 @@ def _one_family(fleet: Sequence[Member]) -> Iterator[Finding]:
 
 
 def _slots_twice(members: Sequence[Member]) -> Iterator[Finding]:
-    owners: dict[int, str] = {}
+    for owner, member in _twice(members, lambda each: each.slot):
+        yield Finding(
+            "slot-taken-twice",
+            "error",
+            member.name,
+            f"slot {member.slot}",
+            "a slot of its own for every cluster",
+            f"{owner} and {member.name} both have slot {member.slot}",
+            "Give each cluster its own slot in the inventory and never change it.",
+        )
+
+
+def _twice(members: Sequence[Member], what: Callable[[Member], str | int | None]) -> Iterator[tuple[str, Member]]:
+    """Each member whose own is that of an earlier one, with the name of that one."""
+    owners: dict[str | int, str] = {}
     for member in members:
-        if member.slot is None:
-            continue
-        owner = owners.setdefault(member.slot, member.name)
-        if owner != member.name:
-            yield Finding(
-                "slot-taken-twice",
-                "error",
-                member.name,
-                f"slot {member.slot}",
-                "a slot of its own for every cluster",
-                f"{owner} and {member.name} both have slot {member.slot}",
-                "Give each cluster its own slot in the inventory and never change it.",
-            )
+        own = what(member)
+        if own is not None and owners.setdefault(own, member.name) != member.name:
+            yield owners[own], member
 
 
 def _refused(error: BadInput, cluster: str) -> Finding:

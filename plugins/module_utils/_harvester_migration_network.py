@@ -20,7 +20,7 @@ from . import _kubevirt_restart as restarting
 from . import _kubevirt_rollout as rollout
 from . import _quiet as quiet
 from ._checks import Finding, refuse
-from ._errors import Conflict, MigrationError, Rejected, ServerTrouble, Unreachable
+from ._errors import Conflict, Rejected, ServerTrouble, Unreachable, located
 from ._harvester import Seen, observe
 from ._harvester_config import same
 from ._harvester_options import Wanted, wanted_of
@@ -39,11 +39,8 @@ Decide = Callable[[Seen], "Change | None"]
 
 def work(job: Job) -> Result:
     """Bring the settings where they are wanted, one after the other, and wait until they are in force."""
-    try:
+    with located(job.cluster.name, f"Setting {harvester.SETTING_NAME}"):
         return _Road(job).run()
-    except MigrationError as error:
-        error.located(job.cluster.name, f"Setting {harvester.SETTING_NAME}")
-        raise
 
 
 class _Road:

@@ -16,7 +16,7 @@ from . import _router_status as status
 from . import _underlay as underlay
 from ._checks import refuse, warnings
 from ._cluster import Cluster, Object
-from ._errors import BadInput, MigrationError, Missing
+from ._errors import BadInput, Missing, located
 from ._handler_nodes import handler_nodes
 from ._job import Job, Result
 from ._l2vni_checks import bare_nodes, collisions, promised, resolve
@@ -144,11 +144,8 @@ def _warnings(network: L2vni, seen: Seen) -> list[str]:
 def work(job: Job) -> Result:
     """The whole work of the module."""
     params = job.params
-    try:
+    with located(job.cluster.name, f"L2VNI {params['namespace']}/{params['name']}"):
         return removal.absent(job) if params["state"] == "absent" else _present(job)
-    except MigrationError as error:
-        error.located(job.cluster.name, f"L2VNI {params['namespace']}/{params['name']}")
-        raise
 
 
 def _present(job: Job) -> Result:

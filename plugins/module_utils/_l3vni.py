@@ -11,7 +11,7 @@ from . import _router_status as status
 from . import _underlay as underlay
 from ._checks import refuse, warnings
 from ._cluster import Object
-from ._errors import Busy, MigrationError
+from ._errors import Busy, located
 from ._job import Job, Result
 from ._l2vni_shape import Shape, shape_of_l3vni
 from ._l2vni_spec import compact, replacing
@@ -35,11 +35,8 @@ _NOTHING: Object = {
 def work(job: Job) -> Result:
     """The whole work of the module."""
     params = job.params
-    try:
+    with located(job.cluster.name, f"L3VNI {params['namespace']}/{params['name']}"):
         return _absent(job) if params["state"] == "absent" else _present(job)
-    except MigrationError as error:
-        error.located(job.cluster.name, f"L3VNI {params['namespace']}/{params['name']}")
-        raise
 
 
 def plan(wanted: L3vni, found: Installed, mine: Object | None, shape: Shape) -> Plan:

@@ -16,28 +16,20 @@ from ._checks import Finding
 from ._cluster import Object, namespaced_name
 from ._errors import BadInput
 from ._l2vni_checks import share_node, vrf_of
+from ._l2vni_options import OVERLAY
 from ._l2vni_shape import Shape
 from ._l2vni_spec import cannot, interface_name, port, vxlan_port
 from ._openperouter import Peers
 
 SPEC = cluster_options().merge(
+    OVERLAY,
     ArgumentSpec(
         {
-            "name": {"type": "str", "required": True},
-            "namespace": {"type": "str", "default": "openperouter-system"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "allow_gitops": {"type": "bool", "default": False},
-            "vrf": {"type": "str"},
-            "vni": {"type": "int"},
-            "vxlan_port": {"type": "int"},
             "import_rts": {"type": "list", "elements": "str"},
             "export_rts": {"type": "list", "elements": "str"},
-            "node_selector": {"type": "dict", "options": node_selector.OPTIONS},
-            "underlay_address_family": {"type": "str", "choices": ["ipv4", "ipv6"]},
-            "wait_timeout": {"type": "int", "default": 300},
         },
         required_if=(("state", "present", ("vrf", "vni")),),
-    )
+    ),
 )
 
 _TARGET = re.compile(r"(\d{1,10}|\d{1,3}(\.\d{1,3}){3}):\d{1,10}")

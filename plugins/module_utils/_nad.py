@@ -19,7 +19,7 @@ from . import _whereabouts as whereabouts
 from ._addresses import Slice
 from ._checks import refuse
 from ._cluster import Cluster, Object, namespaced_name
-from ._errors import MigrationError, Missing
+from ._errors import Missing, located
 from ._job import Job, Result
 from ._nad_config import Wanted
 from ._nad_family import Choice, Family
@@ -184,16 +184,13 @@ def outside(wanted: Wanted, seen: Seen) -> list[dict[str, str]] | None:
 def work(job: Job) -> Result:
     """The whole work of the module."""
     params = job.params
-    try:
+    with located(job.cluster.name, f"NetworkAttachmentDefinition {params['namespace']}/{params['name']}"):
         match params["state"]:
             case "present":
                 return _present(job)
             case "pruned":
                 return removal.pruned(job)
         return removal.absent(job)
-    except MigrationError as error:
-        error.located(job.cluster.name, f"NetworkAttachmentDefinition {params['namespace']}/{params['name']}")
-        raise
 
 
 def _present(job: Job) -> Result:

@@ -12,7 +12,7 @@ from . import _uplink_removal as removal
 from . import _uplink_spec as spec
 from ._checks import refuse
 from ._cluster import Object
-from ._errors import BadInput, Busy, MigrationError
+from ._errors import BadInput, Busy, located
 from ._job import Job, Result
 from ._l2vni_spec import replacing
 from ._plan import Plan, create, merge, plan_of
@@ -24,16 +24,13 @@ from ._uplink_spec import Uplink
 def work(job: Job) -> Result:
     """The whole work of the module."""
     params = job.params
-    try:
+    with located(job.cluster.name, f"{NMSTATE_POLICY.kind} {params['name']}"):
         match params["state"]:
             case "present":
                 return _present(job)
             case "pruned":
                 return removal.pruned(job)
         return removal.absent(job)
-    except MigrationError as error:
-        error.located(job.cluster.name, f"{NMSTATE_POLICY.kind} {params['name']}")
-        raise
 
 
 def plan(uplink: Uplink, seen: Seen, *, keep: bool = False) -> Plan:

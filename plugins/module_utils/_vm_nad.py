@@ -15,7 +15,7 @@ from . import _nad_kinds as kinds
 from . import _nad_users as users
 from ._argspec import ArgumentSpec, cluster_options
 from ._cluster import Object, namespaced_name
-from ._errors import Busy, MigrationError, Missing
+from ._errors import Busy, Missing, located
 from ._job import Job, Result
 from ._nad_kinds import Attachment
 from ._nad_options import label
@@ -137,11 +137,8 @@ def _refuse_use(job: Job, full_name: str, what: str, hint: str) -> None:
 def work(job: Job) -> Result:
     """The whole work of the module."""
     params = job.params
-    try:
+    with located(job.cluster.name, f"NetworkAttachmentDefinition {params['namespace']}/{params['name']}"):
         return _absent(job) if params["state"] == "absent" else _present(job)
-    except MigrationError as error:
-        error.located(job.cluster.name, f"NetworkAttachmentDefinition {params['namespace']}/{params['name']}")
-        raise
 
 
 def _present(job: Job) -> Result:

@@ -10,6 +10,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors imp
     BadInput,
     DeadlineExceeded,
     MigrationError,
+    located,
 )
 
 ERROR = Finding("slot-taken", "error", "cluster-a", "slot 1", "a slot of its own", "the slot of b", "Take another.")
@@ -45,5 +46,6 @@ def test_errors_say_where_what_and_what_to_do() -> None:
 
 
 def test_an_error_gets_its_place_later_but_keeps_one_it_has() -> None:
-    error = BadInput("a", "b", object="d").located("cluster-a", "ignored")
-    assert (error.cluster, error.object) == ("cluster-a", "d")
+    with pytest.raises(BadInput) as caught, located("cluster-a", "ignored"):
+        raise BadInput("a", "b", object="d")
+    assert (caught.value.cluster, caught.value.object) == ("cluster-a", "d")
