@@ -20,7 +20,8 @@ class Settings:
     """Worker nodes of the cluster."""
     kubevirt: bool = True
     """KubeVirt is installed (False: the API server knows nothing of it)."""
-    kubevirt_version: str = "v1.9.0"
+    kubevirt_version: str = ""
+    """What KubeVirt calls itself; empty: on Harvester what that release carries, elsewhere v1.9.0."""
     kubevirt_namespace: str = ""
     """Where KubeVirt is installed; empty: kubevirt, with HCO kubevirt-hyperconverged, on Harvester
     harvester-system."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from . import versions
 from .fabric import Fabric
 from .faults import Faults
 from .kube import Api
@@ -79,6 +80,11 @@ class Site:
     @property
     def nodes(self) -> list[str]:
         return [f"{self.name}-node-{number + 1}" for number in range(self.settings.nodes)]
+
+    @property
+    def kubevirt_version(self) -> str:
+        """The release of KubeVirt that runs."""
+        return self.settings.kubevirt_version or versions.kubevirt(self.settings.harvester)
 
     @property
     def kubevirt_namespace(self) -> str:

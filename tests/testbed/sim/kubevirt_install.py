@@ -23,7 +23,7 @@ async def install(site: Site) -> None:
         meta = {"name": f"kubevirt-{account}", "namespace": namespace}
         await _create(site, "serviceaccounts", {"metadata": meta})
     await _create(site, "priorityclasses", _priority_class())
-    await _create(site, "deployments", manifest("virt-operator", namespace, site.settings.kubevirt_version))
+    await _create(site, "deployments", manifest("virt-operator", namespace, site.kubevirt_version))
     if not site.settings.hco:  # HCO makes its own
         await _create(site, "kubevirts", _kubevirt(site))
 

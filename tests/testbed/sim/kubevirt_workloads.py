@@ -12,6 +12,7 @@ from pathlib import Path
 import yaml
 
 from ..resources import Object
+from ..versions import decentralized
 from .kubevirt_config import GATE, Target, gates, migration_network
 
 MANIFESTS = Path(__file__).parent.parent / "manifests" / "kubevirt"
@@ -37,8 +38,8 @@ def handler(kubevirt: Object, target: Target) -> Object:
 
 
 def synchronization(kubevirt: Object, target: Target) -> Object | None:
-    """Deployment virt-synchronization-controller, None while the gate is off."""
-    if GATE not in gates(kubevirt):
+    """Deployment virt-synchronization-controller, None while the gate is off, or on a KubeVirt that has none."""
+    if GATE not in gates(kubevirt) or not decentralized(target.version):
         return None
     made = _control_plane(SYNCHRONIZATION, kubevirt, target)
     _connect(made, kubevirt)

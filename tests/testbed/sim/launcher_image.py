@@ -8,4 +8,4 @@ from ..site import Site
 
 
 def launcher_image(site: Site) -> str:
-    return f"quay.io/kubevirt/virt-launcher:{site.settings.kubevirt_version}"
+    return f"quay.io/kubevirt/virt-launcher:{site.kubevirt_version}"

@@ -11,6 +11,7 @@ from typing import Any
 from ..kube import Conflict
 from ..resources import Object
 from ..site import Site
+from ..versions import decentralized
 from ..webhooks import ALLOWED, Verdict, denied
 from . import virt_api_service, virt_api_vm, virt_api_vmi, virt_api_vmim
 from .virt_api_refusal import Refusal
@@ -74,7 +75,8 @@ class VirtApi:
     @property
     def gate(self) -> bool:
         developer = self.config.get("developerConfiguration") or {}
-        return virt_api_vmim.GATE in (developer.get("featureGates") or [])
+        on = virt_api_vmim.GATE in (developer.get("featureGates") or [])
+        return on and decentralized(self.site.kubevirt_version)
 
     def _mutate_vm(self, request: Object, new: Object) -> Object:
         return virt_api_vm.mutate(new, self.config, creating=request["operation"] == "CREATE")

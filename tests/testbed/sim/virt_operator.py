@@ -85,7 +85,7 @@ class VirtOperator(Controller):
         if FINALIZER not in kubevirt["metadata"].get("finalizers", []):
             await self._adopt(kubevirt)
             return None
-        return await self._pass(kubevirt, target(kubevirt, self.site.settings.kubevirt_version))
+        return await self._pass(kubevirt, target(kubevirt, self.site.kubevirt_version))
 
     async def _pass(self, kubevirt: Object, wanted: Target) -> float | None:
         status = copy.deepcopy(kubevirt.get("status", {}))
