@@ -28,6 +28,8 @@ class Controller:
     name: ClassVar[str] = ""
     workers: ClassVar[int] = 4
     """How many different keys at once; never the same key twice."""
+    forgives: ClassVar[tuple[type[Exception], ...]] = ()
+    """Errors of a reconcile after which there is nothing to do until the next event."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -108,6 +110,8 @@ class Controller:
             again = await self.reconcile(key)
         except Conflict:
             return _CONFLICT_PAUSE
+        except self.forgives:
+            again = None
         except asyncio.CancelledError:
             raise
         except Exception as error:

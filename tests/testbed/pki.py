@@ -22,6 +22,17 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 _LIFE = timedelta(days=365)
 _EARLIER = timedelta(hours=1)  # clocks of a moved virtual machine may go back a little
+_USES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +94,7 @@ class Authority:
             _builder(_subject(name, groups), key)
             .issuer_name(self._certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(key_usage("digital_signature"), critical=True)
             .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
             .add_extension(_issuer_identifier(self._key), critical=False)
         )
@@ -106,7 +117,7 @@ def _authority_certificate(name: str, key: ec.EllipticCurvePrivateKey) -> x509.C
         _builder(subject, key)
         .issuer_name(subject)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_key_usage(signs_certificates=True), critical=True)
+        .add_extension(key_usage("digital_signature", "key_cert_sign", "crl_sign"), critical=True)
         .add_extension(_issuer_identifier(key), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -135,18 +146,9 @@ def _issuer_identifier(key: ec.EllipticCurvePrivateKey) -> x509.AuthorityKeyIden
     return x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
 
 
-def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
+def key_usage(*allowed: str) -> x509.KeyUsage:
+    """For these uses alone, by cryptography's own names."""
+    return x509.KeyUsage(**{use: use in allowed for use in _USES})
 
 
 def _alternative_names(hosts: Sequence[str]) -> x509.SubjectAlternativeName:

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _l2vni
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     MigrationError,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._l2vni_options import SPEC
-from unit.memory_cluster import MemoryCluster, Ticking, job
+from unit.memory_cluster import MemoryCluster, Ticking, job, refusal
 from unit.openperouter import Site
 
 DEFAULTS = {name: option.get("default") for name, option in SPEC.options.items()}
@@ -25,16 +24,7 @@ def run(site: MemoryCluster, *, check_mode: bool = False, clock: Ticking | None 
 
 
 def refused(site: MemoryCluster, **options: Any) -> MigrationError:
-    before = list(site.writes)
-    with pytest.raises(MigrationError) as caught:
-        run(site, **options)
-    assert site.writes == before
-    assert caught.value.wanted
-    assert caught.value.found
-    assert caught.value.hint
-    assert caught.value.cluster == "cluster-a"
-    assert caught.value.object
-    return caught.value
+    return refusal(site, lambda: run(site, **options))
 
 
 def ready(folder: str) -> Site:

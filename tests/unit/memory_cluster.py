@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any  # a method is called list
 
+import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import (
     Event,
     JsonPatch,
@@ -20,6 +21,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster im
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
     Conflict,
+    MigrationError,
     Missing,
     Rejected,
     ServerTrouble,
@@ -206,6 +208,17 @@ class Told(list[str]):
 def job(clusters: dict[str, Any], clock: Ticking, params: dict[str, Any], *, check_mode: bool = False) -> Job:
     """A call of a module; its progress lines are in ``tell``."""
     return Job(params, check_mode, clusters, clock, Told())
+
+
+def refusal(cluster: MemoryCluster, call: Callable[[], object]) -> MigrationError:
+    """The error of a call that is refused: it says everything, and nothing was written before."""
+    before = list(cluster.writes)
+    with pytest.raises(MigrationError) as caught:
+        call()
+    assert cluster.writes == before
+    assert all((caught.value.wanted, caught.value.found, caught.value.hint, caught.value.object))
+    assert caught.value.cluster == cluster.name
+    return caught.value
 
 
 def _selected(body: Object, selector: str) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _nad
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import (
@@ -22,7 +21,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources 
     NODE,
     POD,
 )
-from unit.memory_cluster import MemoryCluster, Ticking, job
+from unit.memory_cluster import MemoryCluster, Ticking, job, refusal
 
 OWN = ("virt-handler", "virt-synchronization-controller")
 DEFAULTS = {name: option.get("default") for name, option in SPEC.options.items()}
@@ -111,15 +110,6 @@ def pruned(site: MemoryCluster, *, check_mode: bool = False) -> Object:
 
 
 def refused(site: MemoryCluster, **options: Any) -> MigrationError:
-    before = list(site.writes)
-    with pytest.raises(MigrationError) as caught:
-        run(site, **options)
-    assert site.writes == before
-    assert caught.value.wanted
-    assert caught.value.found
-    assert caught.value.hint
-    assert (caught.value.cluster, caught.value.object) == (
-        "cluster-a",
-        f"NetworkAttachmentDefinition kubevirt/{options.get('name', 'migration-evpn')}",
-    )
-    return caught.value
+    error = refusal(site, lambda: run(site, **options))
+    assert error.object == f"NetworkAttachmentDefinition kubevirt/{options.get('name', 'migration-evpn')}"
+    return error

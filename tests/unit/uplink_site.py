@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _uplink
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import MigrationError
@@ -19,7 +18,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources 
     NODE,
 )
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._uplink_spec import SPEC
-from unit.memory_cluster import MemoryCluster, Ticking, job
+from unit.memory_cluster import MemoryCluster, Ticking, job, refusal
 
 DEFAULTS = {name: option.get("default") for name, option in SPEC.options.items()}
 WISH: Object = {"name": "uplink", "interface": "eth1", "bridge": "br1", "mtu": 9000, "wait_timeout": 5}
@@ -78,9 +77,4 @@ def run(site: MemoryCluster, *, check_mode: bool = False, **options: Any) -> Obj
 
 
 def refused(site: MemoryCluster, **options: Any) -> MigrationError:
-    before = list(site.writes)
-    with pytest.raises(MigrationError) as caught:
-        run(site, **options)
-    assert site.writes == before
-    assert all((caught.value.wanted, caught.value.found, caught.value.hint, caught.value.object))
-    return caught.value
+    return refusal(site, lambda: run(site, **options))

@@ -6,13 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from ..controller import Controller
-from ..resources import Object
-from ..site import Site
-from .harvester_setting import set_condition
+from .harvester_setting import SettingController, set_condition
 from .harvester_webhook import LIMITS
 
 HASH = "harvesterhci.io/hash"
@@ -47,23 +43,11 @@ DEFAULT = {
 }
 
 
-class KubevirtMigration(Controller):
+class KubevirtMigration(SettingController):
     """Errors are tried again, unlike those of the network."""
 
     name: ClassVar[str] = "harvester-kubevirt-migration"
-    workers: ClassVar[int] = 1
-
-    def __init__(self, site: Site) -> None:
-        super().__init__(site)
-        self._api = site.api("harvester")
-
-    def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
-        if not self.site.settings.harvester:
-            return {}
-        return {
-            "settings": lambda setting: [LIMITS] if setting["metadata"]["name"] == LIMITS else [],
-            "kubevirts": lambda _kubevirt: (),
-        }
+    setting: ClassVar[str] = LIMITS
 
     async def reconcile(self, key: str) -> None:
         setting = self.store("settings").get(key)
@@ -78,7 +62,7 @@ class KubevirtMigration(Controller):
         await self._carry_out(json.loads(value))
         meta["annotations"] = annotations | {HASH: digest}
         set_condition(setting, "configured", "True", "", "", self.site.now())
-        await self._api.update("settings", setting)
+        await self.api.update("settings", setting)
 
     async def _carry_out(self, wanted: dict[str, Any]) -> None:
         kubevirt = self.store("kubevirts").get("kubevirt", self.site.kubevirt_namespace)
@@ -90,4 +74,4 @@ class KubevirtMigration(Controller):
         migrations |= {} if network is None else {"network": network}
         if migrations != configuration.get("migrations"):
             configuration["migrations"] = migrations
-            await self._api.update("kubevirts", kubevirt)
+            await self.api.update("kubevirts", kubevirt)

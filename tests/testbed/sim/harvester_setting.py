@@ -37,23 +37,30 @@ class GivenUp(Exception):
     """A step failed; `args` are reason and message of the condition."""
 
 
-class VmMigrationNetwork(Controller):
-    """Reacts to the setting alone: not to NADs, KubeVirt, nodes or pods."""
+class SettingController(Controller):
+    """Reacts to one of Harvester's settings alone: not to NADs, KubeVirt, nodes or pods."""
 
-    name: ClassVar[str] = "harvester-vm-migration-network"
     workers: ClassVar[int] = 1
+    setting: ClassVar[str]
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
-        self._api = site.api("harvester")
+        self.api = site.api("harvester")
 
     def watches(self) -> dict[str, Callable[[Object], Iterable[str]]]:
         if not self.site.settings.harvester:
             return {}
         return {
-            "settings": lambda setting: [NETWORK] if setting["metadata"]["name"] == NETWORK else [],
+            "settings": lambda setting: [self.setting] if setting["metadata"]["name"] == self.setting else [],
             "kubevirts": lambda _kubevirt: (),
         }
+
+
+class VmMigrationNetwork(SettingController):
+    """A step that fails is not tried again."""
+
+    name: ClassVar[str] = "harvester-vm-migration-network"
+    setting: ClassVar[str] = NETWORK
 
     async def reconcile(self, key: str) -> None:
         setting = self.store("settings").get(key)
@@ -88,7 +95,7 @@ class VmMigrationNetwork(Controller):
                 raise ApiError(500, "InternalError", "the network webhook does not answer")
             labels = {HASH: sha1(value)}
             selector = f"{HASH}={labels[HASH]}"
-            found = await self._api.list(_NADS, self.site.kubevirt_namespace, selector)
+            found = await self.api.list(_NADS, self.site.kubevirt_namespace, selector)
             if found:
                 return str(found[0]["metadata"]["name"])
             meta = {
@@ -98,7 +105,7 @@ class VmMigrationNetwork(Controller):
                 "annotations": {PREFIX: "true"},
             }
             body = {"metadata": meta, "spec": {"config": harvester_config.read(value).nad()}}
-            made = await self._api.create(_NADS, body)
+            made = await self.api.create(_NADS, body)
             return str(made["metadata"]["name"])
         except (ApiError, BadConfig) as error:
             raise GivenUp("CreateNadError", f"create nad error {error}") from error
@@ -113,7 +120,7 @@ class VmMigrationNetwork(Controller):
         if self._struck("UpdateKubeVirtError"):
             kubevirt["metadata"]["resourceVersion"] = "1"
         try:
-            await self._api.update("kubevirts", kubevirt)
+            await self.api.update("kubevirts", kubevirt)
         except ApiError as error:
             raise GivenUp("UpdateKubeVirtError", f"update kubevirt error {error}") from error
 
@@ -121,7 +128,7 @@ class VmMigrationNetwork(Controller):
         try:
             if self._struck("RemoveOldNadError"):
                 raise ApiError(500, "InternalError", "the network webhook does not answer")
-            await self._api.delete(_NADS, name, namespace)
+            await self.api.delete(_NADS, name, namespace)
         except ApiError as error:
             raise GivenUp("RemoveOldNadError", f"remove old nad error {error}") from error
 
@@ -131,7 +138,7 @@ class VmMigrationNetwork(Controller):
         meta = setting["metadata"]
         meta["annotations"] = (meta.get("annotations") or {}) | {HASH: sha1(value), NAD: nad}
         set_condition(setting, "configured", status, reason, message, self.site.now())
-        await self._api.update("settings", setting)
+        await self.api.update("settings", setting)
 
     def _struck(self, reason: str) -> bool:
         return self.site.faults.take(FAILURE, reason=reason) is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..controller import Controller, itself, key_of, owner, split_key
 from ..kube import ApiError, Conflict, NotFound
@@ -46,6 +46,8 @@ class VmController(Controller):
     """One pass: note API versions, bring the instance about, write the status."""
 
     name = "virt-controller-vm"
+    # Gone since the cache was told.
+    forgives: ClassVar[tuple[type[Exception], ...]] = (NotFound,)
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -78,12 +80,6 @@ class VmController(Controller):
         return [key_of(vm) for vm in users]
 
     async def reconcile(self, key: str) -> float | None:
-        try:
-            return await self._reconcile(key)
-        except NotFound:
-            return None  # gone since the cache was told; the next event says so
-
-    async def _reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
         vm = self.store(VMS).get(name, namespace)
         if vm is None:

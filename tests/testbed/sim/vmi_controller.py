@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..controller import Controller, itself, key_of, owner, split_key
 from ..kube import ApiError, Conflict, NotFound
@@ -33,6 +33,8 @@ class VmiController(Controller):
     """One pass: pods made, patched or deleted as the instance wants it; then the instance's own state."""
 
     name = "virt-controller-vmi"
+    # Gone since the cache was told.
+    forgives: ClassVar[tuple[type[Exception], ...]] = (NotFound,)
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -61,12 +63,6 @@ class VmiController(Controller):
         return [key_of(vmi) for vmi in users]
 
     async def reconcile(self, key: str) -> float | None:
-        try:
-            return await self._reconcile(key)
-        except NotFound:
-            return None  # gone since the cache was told; the next event says so
-
-    async def _reconcile(self, key: str) -> float | None:
         namespace, name = split_key(key)
         vmi = self.store(VMIS).get(name, namespace)
         if vmi is None:
