@@ -48,7 +48,7 @@ def session_bed() -> Iterator[TestBed]:
     """One bed for the whole run."""
     from testbed.testing import open_bed
 
-    with open_bed(f"pytest-{os.getpid()}") as bed:
+    with open_bed("shared") as bed:
         yield bed
 
 
@@ -74,7 +74,7 @@ def separate_bed() -> Iterator[TestBed]:
     """A bed for one test module that changes the clusters as a whole (KubeVirt's settings, trust, networks)."""
     from testbed.testing import own_bed
 
-    with own_bed(f"pytest-{os.getpid()}-{uuid.uuid4().hex[:6]}") as bed:
+    with own_bed("own") as bed:
         yield bed
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -25,7 +24,7 @@ _SETTINGS = (
 def hasty_pair() -> Iterator[Pair]:
     from testbed.testing import own_bed
 
-    with own_bed(f"pytest-{os.getpid()}-moves", ("cluster-a", "cluster-b"), *_SETTINGS) as bed:
+    with own_bed("moves", ("cluster-a", "cluster-b"), *_SETTINGS) as bed:
         made = Pair(bed)
         made.prepare()
         yield made

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +24,7 @@ Object = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def one_site() -> Iterator[Site]:
-    with own_bed(f"conformance-facts-{os.getpid()}", ("cluster-a",), *_SETTINGS) as bed:
+    with own_bed("recorded-facts", ("cluster-a",), *_SETTINGS) as bed:
         yield Site(bed)
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -60,7 +59,7 @@ class Played:
 @pytest.fixture(scope="module")
 def played() -> Iterator[Played]:
     result = Played()
-    with own_bed(f"conformance-site-{os.getpid()}", ("cluster-a", "cluster-b"), *_SETTINGS) as bed:
+    with own_bed("recorded-site", ("cluster-a", "cluster-b"), *_SETTINGS) as bed:
         sites = Sites(bed)
         sites.turn_gate_on("a")
         sites.next_second("a")

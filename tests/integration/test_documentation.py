@@ -157,7 +157,7 @@ def results(separate_bed: TestBed, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def harvester_results(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, int], dict[str, Any]]:
     """What the examples for Harvester returned."""
-    with own_bed(f"pytest-examples-{os.getpid()}", ("harvester",), "harvester.harvester=v1.8.2") as bed:
+    with own_bed("examples", ("harvester",), "harvester.harvester=v1.8.2") as bed:
         kubeconfig = str(bed.clusters["harvester"].kubeconfig)
         return run(HARVESTER, tmp_path_factory.mktemp("harvester"), {"harvester_kubeconfig": kubeconfig})
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ FIRST = ",".join(name for name in KINDS if name != "porto")
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[TestBed]:
     settings = [f"{name}.{setting}" for name, settings in KINDS.items() for setting in settings]
-    with own_bed(f"pytest-fleet-{os.getpid()}", tuple(KINDS), "nodes=1", *settings) as bed:
+    with own_bed("fleet", tuple(KINDS), "nodes=1", *settings) as bed:
         # Nobody but the operator tells Harvester what the uplinks of mgmt carry.
         mtu = {"metadata": {"annotations": {"network.harvesterhci.io/uplink-mtu": "1400"}}}
         bed.clusters["oslo"].client.patch("clusternetworks", "mgmt", mtu)

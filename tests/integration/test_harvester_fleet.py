@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ VARIABLES: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[TestBed]:
-    with own_bed(f"pytest-fleet-{os.getpid()}", ("cluster-a", HARVESTER), f"{HARVESTER}.harvester=v1.8.2") as bed:
+    with own_bed("fleet", ("cluster-a", HARVESTER), f"{HARVESTER}.harvester=v1.8.2") as bed:
         # Nobody but the operator tells Harvester what the uplinks of mgmt carry.
         mtu = {"metadata": {"annotations": {"network.harvesterhci.io/uplink-mtu": "1400"}}}
         bed.clusters[HARVESTER].client.patch("clusternetworks", "mgmt", mtu)

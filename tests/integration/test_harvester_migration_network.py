@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +36,7 @@ GATE = "DecentralizedLiveMigration"
 
 @pytest.fixture(scope="module")
 def harvester_bed() -> Iterator[TestBed]:
-    with own_bed(f"pytest-harvester-{os.getpid()}", ("harvester",), "harvester.harvester=v1.8.2") as bed:
+    with own_bed("harvester", ("harvester",), "harvester.harvester=v1.8.2") as bed:
         yield bed
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +36,7 @@ WISH: dict[str, Any] = {
 def hco_bed() -> Iterator[TestBed]:
     """Two clusters: one of a release without the gate by default, one of the newest."""
     settings = ("cluster-a.hco=1.16", "cluster-b.hco=1.19")
-    with own_bed(f"hco-{uuid.uuid4().hex[:6]}", ("cluster-a", "cluster-b"), *settings) as bed:
+    with own_bed("hco", ("cluster-a", "cluster-b"), *settings) as bed:
         yield bed
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -28,7 +27,7 @@ SETTINGS = ("kubevirt=false", "nodes=1", *(f"{name}.l2vni_shape={shape}" for nam
 @pytest.fixture(scope="module")
 def shapes() -> Iterator[TestBed]:
     """A cluster of each shape; nothing but OpenPERouter is on them."""
-    with own_bed(f"pytest-shapes-{os.getpid()}", tuple(SHAPES), *SETTINGS) as bed:
+    with own_bed("shapes", tuple(SHAPES), *SETTINGS) as bed:
         yield bed
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +26,7 @@ def cards() -> Iterator[TestBed]:
     """A cluster whose nodes have cards, an Open vSwitch bridge and one virtual function each."""
     interfaces = "node_interfaces=eth0:1500,eth1:9000,eth1.100:9000,br-ex:9000:ovs-bridge"
     settings = (interfaces, f"device_plugin={RESOURCE}=1", "nodes=1", "openperouter=false")
-    with own_bed(f"pytest-cards-{os.getpid()}", ("cards",), *settings) as bed:
+    with own_bed("cards", ("cards",), *settings) as bed:
         yield bed
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,7 +54,7 @@ def bed() -> Iterator[TestBed]:
     """One cluster whose node has everything that some type of network needs."""
     interfaces = "node_interfaces=eth0:1500,eth1:9000,eth2:9000,br-ex:9000:ovs-bridge"
     settings = ("nodes=1", "nmstate=true", "l2vni_shape=B", interfaces, f"device_plugin={RESOURCE}=9")
-    with own_bed(f"pytest-types-{os.getpid()}", ("cluster-a",), *settings) as made:
+    with own_bed("types", ("cluster-a",), *settings) as made:
         yield made
 
 

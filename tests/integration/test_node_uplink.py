@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.simulated
 def nodes() -> Iterator[TestBed]:
     """One cluster with nmstate and one without, neither with KubeVirt."""
     settings = ("kubevirt=false", "openperouter=false", "with-nmstate.nmstate=true")
-    with own_bed(f"pytest-uplink-{os.getpid()}", ("with-nmstate", "without"), *settings) as bed:
+    with own_bed("uplink", ("with-nmstate", "without"), *settings) as bed:
         yield bed
 
 

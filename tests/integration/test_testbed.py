@@ -84,6 +84,17 @@ def test_killed_it_leaves_nothing_that_stops_the_next_start(name: str) -> None:
 
 
 @pytest.mark.simulated
+def test_the_bed_of_a_test_run_ends_with_it_however_that_ends(name: str) -> None:
+    program = f"from testbed import daemon; daemon.spawn({name!r}, ['one'], {BARE!r}, outlives=False); input()"
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE) as run:
+        _until(lambda: daemon.running(name) and (beds() / name / "bed.json").exists(), "the bed starts")
+        assert daemon.answers(name)
+        run.kill()
+    _until(lambda: not daemon.running(name), "the daemon ends")
+
+
+@pytest.mark.simulated
 def test_a_start_that_fails_says_why_and_leaves_no_process(name: str) -> None:
     run = _testbed("up", "--name", name, "--clusters", "one", "--set", "nodse=3")
     assert run.returncode == 1

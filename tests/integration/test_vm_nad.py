@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,7 +64,7 @@ def test_the_module_alone_leaves_the_network_of_a_vm_alone(bed: TestBed, namespa
 @pytest.fixture(scope="module")
 def fleet() -> Iterator[TestBed]:
     """The demo's two clusters, the second with a release that needs an L3VNI behind a gateway."""
-    with own_bed(f"pytest-vm-nad-{os.getpid()}", ("cluster-a", "cluster-b"), "cluster-b.l2vni_shape=C") as bed:
+    with own_bed("vm-nad", ("cluster-a", "cluster-b"), "cluster-b.l2vni_shape=C") as bed:
         yield bed
 
 

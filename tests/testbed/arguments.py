@@ -30,6 +30,7 @@ def _life(verbs: Any) -> None:
     inner = _verb(verbs, "daemon", "the process behind a bed, in the foreground")
     _clusters(inner)
     inner.add_argument("--report", type=int, help="file descriptor that hears of the start")
+    inner.add_argument("--lifeline", type=int, help="file descriptor of a pipe; the bed ends when it is closed")
 
 
 def _use(verbs: Any) -> None:

@@ -182,7 +182,7 @@ def _logs(options: Options) -> None:
 
 
 def _daemon(options: Options) -> int:
-    return daemon.serve(options.name, options.clusters.split(","), options.set, options.report)
+    return daemon.serve(options.name, options.clusters.split(","), options.set, options.report, options.lifeline)
 
 
 VERBS: dict[str, Callable[[Options], int | None]] = {

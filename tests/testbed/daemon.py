@@ -22,9 +22,12 @@ from .bed import Bed, beds
 from .control import BedError, Control, NoBed, call
 from .process import tail
 
+OF_TESTS = "pytest-"
+"""How the names of beds begin that test runs have made for themselves."""
 _PACKAGE_PARENT = Path(__file__).parent.parent
-_spawned: dict[str, subprocess.Popen[bytes]] = {}
-"""Daemons that this process started; unless kept, Python warns that they still run, as they should."""
+_spawned: dict[str, tuple[subprocess.Popen[bytes], int | None]] = {}
+"""Daemons that this process started (unless kept, Python warns that they still run, as they should), and their
+lifelines."""
 
 
 class StartFailed(Exception):
@@ -70,7 +73,7 @@ def running(name: str) -> bool:
 def prune(days: float = 1.0) -> None:
     """Throw away what the beds of earlier test runs left for a look at their logs."""
     long_ago = time.time() - days * 86400
-    for log in beds().glob("pytest-*.log"):
+    for log in beds().glob(f"{OF_TESTS}*.log"):
         name = log.stem
         if log.stat().st_mtime < long_ago and not running(name):
             shutil.rmtree(beds() / name, ignore_errors=True)
@@ -93,13 +96,18 @@ def answers(name: str, seconds: float = 200.0) -> bool:
     return False
 
 
-def spawn(name: str, clusters: Sequence[str], changes: Sequence[str]) -> None:
-    """Start a daemon of its own session and return once its clusters are ready."""
+def spawn(name: str, clusters: Sequence[str], changes: Sequence[str], *, outlives: bool = True) -> None:
+    """Start a daemon of its own session and return once its clusters are ready.
+
+    :param outlives: the bed stays when this process ends; else it ends with it, even when that is killed.
+    """
     beds().mkdir(parents=True, exist_ok=True)
     reading, writing = os.pipe()
+    theirs, ours = (None, None) if outlives else os.pipe()
     path = os.pathsep.join([str(_PACKAGE_PARENT), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "testbed", "daemon", "--name", name, "--clusters", ",".join(clusters)]
     command += ["--report", str(writing), *(f"--set={change}" for change in changes)]
+    command += [] if theirs is None else ["--lifeline", str(theirs)]
     with log_path(name).open("a") as log:
         process = subprocess.Popen(
             command,
@@ -107,12 +115,14 @@ def spawn(name: str, clusters: Sequence[str], changes: Sequence[str]) -> None:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            pass_fds=[writing],
+            pass_fds=[writing] if theirs is None else [writing, theirs],
             env=dict(os.environ) | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
         )
     os.close(writing)
+    if theirs is not None:
+        os.close(theirs)
     _forget(name)
-    _spawned[name] = process
+    _spawned[name] = process, ours
     try:
         with os.fdopen(reading) as report:
             verdict = _follow(report)
@@ -144,7 +154,10 @@ def end(name: str, seconds: float = 20.0) -> None:
 
 def _forget(name: str) -> None:
     """Collect the exit code of a daemon that this process started and that ended, or is about to."""
-    if (process := _spawned.pop(name, None)) is not None:
+    process, ours = _spawned.pop(name, (None, None))
+    if ours is not None:
+        os.close(ours)
+    if process is not None:
         process.wait()
 
 
@@ -183,8 +196,13 @@ class _Report:
                 self._pipe = None
 
 
-def serve(name: str, clusters: Sequence[str], changes: Sequence[str], descriptor: int | None) -> int:
-    """The daemon itself; returns its exit code."""
+def serve(
+    name: str, clusters: Sequence[str], changes: Sequence[str], descriptor: int | None, lifeline: int | None
+) -> int:
+    """The daemon itself; returns its exit code.
+
+    :param lifeline: a pipe that nobody writes to; that it is closed says that whoever has started the bed is gone.
+    """
     report = _Report(descriptor)
     try:
         held = lock(name)
@@ -195,14 +213,16 @@ def serve(name: str, clusters: Sequence[str], changes: Sequence[str], descriptor
         # The log is this run's from here on; before the lock it may have been another's.
         os.ftruncate(sys.stdout.fileno(), 0)
     with held:
-        return asyncio.run(_serve(Bed(name, changes, report.progress), clusters, report))
+        return asyncio.run(_serve(Bed(name, changes, report.progress), clusters, report, lifeline))
 
 
-async def _serve(bed: Bed, clusters: Sequence[str], report: _Report) -> int:
+async def _serve(bed: Bed, clusters: Sequence[str], report: _Report, lifeline: int | None) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    if lifeline is not None:
+        loop.add_reader(lifeline, _left_alone, lifeline, stop)
     control = Control(bed.directory, verbs(bed, stop))
     try:
         await _unless(stop, bed.up(clusters))
@@ -217,6 +237,11 @@ async def _serve(bed: Bed, clusters: Sequence[str], report: _Report) -> int:
     await control.stop()
     await bed.down()
     return code
+
+
+def _left_alone(lifeline: int, stop: asyncio.Event) -> None:
+    asyncio.get_running_loop().remove_reader(lifeline)
+    stop.set()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

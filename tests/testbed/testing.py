@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,34 +20,40 @@ REAL = "TESTBED_KUBECONFIGS"
 """NAME:PATH,NAME:PATH: run against these clusters instead of a test bed."""
 NAME = "TESTBED_NAME"
 """A bed that runs already and is to be used, and left running."""
+_PAIR = ("cluster-a", "cluster-b")
+_numbers = itertools.count(1)
 
 
 @contextmanager
-def open_bed(name: str, clusters: tuple[str, ...] = ("cluster-a", "cluster-b"), *settings: str) -> Iterator[TestBed]:
-    """The clusters that the environment names, else a bed of this name for as long as the block lasts."""
+def open_bed(purpose: str, clusters: tuple[str, ...] = _PAIR, *settings: str) -> Iterator[TestBed]:
+    """The clusters that the environment names, else a bed for as long as the block lasts.
+
+    :param purpose: a word that tells it from others in the list of beds.
+    """
     if given := os.environ.get(REAL):
         with real.open_clusters(given) as bed:
             yield bed
     elif running := os.environ.get(NAME):
         yield from _until_closed(_connect(running))
     else:
-        yield from _own(name, clusters, settings)
+        yield from _own(purpose, clusters, settings)
 
 
 @contextmanager
-def own_bed(name: str, clusters: tuple[str, ...] = ("cluster-a", "cluster-b"), *settings: str) -> Iterator[TestBed]:
+def own_bed(purpose: str, clusters: tuple[str, ...] = _PAIR, *settings: str) -> Iterator[TestBed]:
     """A bed that nobody else uses (real clusters are what they are)."""
     if given := os.environ.get(REAL):
         with real.open_clusters(given) as bed:
             yield bed
     else:
-        yield from _own(name, clusters, settings)
+        yield from _own(purpose, clusters, settings)
 
 
-def _own(name: str, clusters: tuple[str, ...], settings: tuple[str, ...]) -> Iterator[TestBed]:
+def _own(purpose: str, clusters: tuple[str, ...], settings: tuple[str, ...]) -> Iterator[TestBed]:
+    name = f"{daemon.OF_TESTS}{os.getpid()}-{purpose}-{next(_numbers)}"
     build.controlplane()
     daemon.prune()
-    daemon.spawn(name, clusters, settings)
+    daemon.spawn(name, clusters, settings, outlives=False)
     try:
         yield from _until_closed(_connect(name))
     finally:
