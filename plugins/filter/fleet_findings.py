@@ -25,6 +25,7 @@ description:
   - So are the networks of the VMs (the role P(livemigration.kubevirt.vm_network#role)) - their numbers, gateways and
     MTU over the fleet, their names and numbers with those of the migration network, and their subnets with the range
     and with the networks that a cluster names.
+  - Objects that carry the mark of this collection and that no variable names any more are warned about.
   - A cluster whose variables have no C(migration_network_cluster), which the role
     P(livemigration.kubevirt.migration_network#role) sets, is judged by the inventory alone.
 extends_documentation_fragment:
@@ -75,11 +76,14 @@ _NAMES = (
     "l3vni",
     "l3vni_vni",
     "openperouter_namespace",
+    "uplink",
+    "uplink_policy",
 )
 _OTHERS = (
     "preflight_underlay",
     "vm_network_networks",
     "vm_network_state",
+    "vm_network_openperouter_namespace",
     "vm_network_underlay_mtu",
     "vm_network_underlay_address_family",
 )

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 from . import _guests as guests
 from . import _kubevirt as kv
+from . import _mark as mark
 from . import _networks as networks
 from ._cluster import Cluster, Object, Resource, namespaced_name
 from ._errors import Forbidden, Missing
@@ -17,9 +19,7 @@ from ._l2vni_family import LABEL
 from ._l2vni_shape import GROUPS, Shape, bridge_of, gateways_of, shape_of
 from ._networks import Read
 from ._plan import Plan
-from ._resources import CRD, NODE, SETTING
-
-_NNCP = Resource("nmstate.io", "v1", "nodenetworkconfigurationpolicies", "NodeNetworkConfigurationPolicy", False)
+from ._resources import CRD, NAD, NMSTATE_POLICY, NODE, SETTING
 
 
 def work(job: Job) -> Result:
@@ -27,19 +27,22 @@ def work(job: Job) -> Result:
     cluster, params = job.cluster, job.params
     kubevirt = _found(cluster, params["namespace"], params["name"])
     read = networks.read(cluster)
-    nodes = [*networks.of_nodes(cluster, read)]
+    nodes, nmstate = [*networks.of_nodes(cluster, read)], cluster.serves(NMSTATE_POLICY)
+    overlay = _overlay(cluster, read)
+    policies = _listed(cluster, NMSTATE_POLICY) if nmstate else []
     facts: dict[str, Any] = {
         "name": cluster.name,
         "uid": cluster.uid(),
         "flavour": flavour(kubevirt),
         "kubevirt": _kubevirt(kubevirt),
-        "openperouter": _openperouter(cluster, read),
+        "openperouter": _openperouter(overlay, read),
         "networks": [net.as_dict() for net in (*read.nets, *nodes)],
         "unreadable": read.closed,
         "nodes": len(read.objects.get(NODE, [])),
-        "nmstate": cluster.serves(_NNCP),
+        "nmstate": nmstate,
         "harvester_version": _harvester_version(cluster),
         "guests": guests.read(cluster, params["guests"] or ()),
+        "marked": _marked((*overlay.l2vnis, *overlay.l3vnis, *read.objects.get(NAD, []), *policies)),
     }
     return job.finish(Plan(), cluster_info=facts)
 
@@ -73,15 +76,32 @@ def _kubevirt(kubevirt: Object | None) -> dict[str, Any] | None:
     }
 
 
-def _openperouter(cluster: Cluster, read: Read) -> dict[str, Any]:
+class _Overlay(NamedTuple):
     """What the OpenPERouter that is in force has: after an upgrade, objects of its old group are dead data."""
+
+    shape: Shape | None = None
+    l2vnis: Sequence[Object] = ()
+    l3vnis: Sequence[Object] = ()
+
+
+def _overlay(cluster: Cluster, read: Read) -> _Overlay:
     crds = [crd for crd in (cluster.get(CRD, f"l2vnis.{group}") for group in GROUPS) if crd]
     if not crds:
+        return _Overlay()
+    shape = shape_of(crds[0], cluster.name)
+    return _Overlay(shape, read.objects.get(shape.l2vni, []), _listed(cluster, shape.l3vni))
+
+
+def _marked(items: Iterable[Object]) -> list[dict[str, Any]]:
+    return [mark.told(item) for item in items if mark.marked(item)]
+
+
+def _openperouter(overlay: _Overlay, read: Read) -> dict[str, Any]:
+    shape, l2vnis, l3vnis = overlay
+    if shape is None:
         nothing: dict[str, Any] = dict.fromkeys(("shape", "group", "namespace", "address_family"))
         return nothing | {"vnis": [], "underlays": []}
-    shape = shape_of(crds[0], cluster.name)
     underlays = read.objects.get(shape.kind("underlays", "Underlay"), [])
-    l2vnis, l3vnis = read.objects.get(shape.l2vni, []), _listed(cluster, shape.kind("l3vnis", "L3VNI"))
     homes = sorted({str(item["metadata"].get("namespace")) for item in (*underlays, *l2vnis, *l3vnis)})
     return {
         "shape": shape.letter,

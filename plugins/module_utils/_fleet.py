@@ -14,6 +14,7 @@ from typing import Any
 
 from . import _fleet_apps as apps
 from . import _fleet_networks as nets
+from . import _fleet_orphans as orphans
 from . import _fleet_segment as segment
 from ._address_plans import plans
 from ._addresses import AddressPlan
@@ -40,6 +41,7 @@ def findings(members: Sequence[Member]) -> list[Finding]:
     found = [*_one_cluster_twice(members), *_not_seen(fleet), *_same(fleet)]
     found += [*_slots_twice(stay), *_plans(fleet), *_one_family(fleet)]
     found += [*segment.check(stay), *nets.check(stay), *apps.check(stay)]
+    found += orphans.check(members)
     return list(dict.fromkeys(found))
 
 

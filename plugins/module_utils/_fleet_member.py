@@ -113,8 +113,13 @@ class Member:
     @property
     def apps(self) -> list[App]:
         """The networks of its VMs."""
+        return [] if self.variables.get("vm_network_state") == "absent" else self.declared
+
+    @property
+    def declared(self) -> list[App]:
+        """The networks of its VMs that the inventory names, those included that are to go."""
         told = self.variables.get("vm_network_networks")
-        if not isinstance(told, (list, tuple)) or self.variables.get("vm_network_state") == "absent":
+        if not isinstance(told, (list, tuple)):
             return []
         return [_app(each) for each in told if isinstance(each, Mapping) and each.get("name")]
 

@@ -29,6 +29,7 @@ from ._l2vni_spec import (
     same_gateways,
     specification,
 )
+from ._mark import MARK
 from ._node_selector import chosen
 from ._openperouter import Installed
 from ._plan import Plan, create, merge, plan_of, remove
@@ -103,11 +104,11 @@ def plan(
 
 
 def _body(network: L2vni, shape: Shape, spec: Object) -> Object:
-    labels = {"labels": {family.LABEL: network.family}} if network.family else {}
+    labels = MARK | ({family.LABEL: network.family} if network.family else {})
     return {
         "apiVersion": shape.l2vni.api_version,
         "kind": "L2VNI",
-        "metadata": {"name": network.name, "namespace": network.namespace, **labels},
+        "metadata": {"name": network.name, "namespace": network.namespace, "labels": labels},
         "spec": compact(spec),
     }
 

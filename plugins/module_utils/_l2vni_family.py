@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from . import _mark as mark
 from ._cluster import Object
 from ._l2vni_shape import gateways_of
 from ._l2vni_spec import L2vni
 from ._openperouter import Installed
 
-LABEL = "livemigration.kubevirt/network"
+LABEL = mark.NETWORK
 """On every L2VNI that was made beside another one: the plain name."""
 
 _LONGEST = 15

@@ -16,6 +16,7 @@ from ._job import Job, Result
 from ._l2vni_shape import Shape, shape_of_l3vni
 from ._l2vni_spec import compact, replacing
 from ._l3vni_spec import L3vni
+from ._mark import MARK
 from ._openperouter import Installed
 from ._plan import Plan, create, merge, plan_of, remove
 from ._resources import CRD
@@ -59,7 +60,7 @@ def plan(wanted: L3vni, found: Installed, mine: Object | None, shape: Shape) -> 
         body = {
             "apiVersion": resource.api_version,
             "kind": resource.kind,
-            "metadata": {"name": wanted.name, "namespace": wanted.namespace},
+            "metadata": {"name": wanted.name, "namespace": wanted.namespace, "labels": dict(MARK)},
             "spec": compact(spec),
         }
         return plan_of([create(cluster, resource, body, why)], told)

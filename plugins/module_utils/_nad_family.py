@@ -16,6 +16,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from . import _mark as mark
 from . import _nad_config as cni
 from . import _nad_users as users
 from ._cluster import Cluster, Object
@@ -24,7 +25,7 @@ from ._nad_config import Wanted
 from ._nad_kinds import KINDS
 from ._nad_users import User
 
-LABEL = "livemigration.kubevirt/network"
+LABEL = mark.NETWORK
 """On every NAD that this collection made: the plain name of its network."""
 
 _LONGEST = 54

@@ -15,9 +15,10 @@ from ._cluster import Object
 from ._errors import BadInput, Busy, located
 from ._job import Job, Result
 from ._l2vni_spec import replacing
+from ._mark import MARK
 from ._plan import Plan, create, merge, plan_of
 from ._resources import NMSTATE_POLICY
-from ._uplink_seen import HARM, LABEL, OURS, Seen, desired, observe, refuse_foreign, settle
+from ._uplink_seen import HARM, Seen, desired, observe, refuse_foreign, settle
 from ._uplink_spec import Uplink
 
 
@@ -49,7 +50,7 @@ def plan(uplink: Uplink, seen: Seen, *, keep: bool = False) -> Plan:
         body = {
             "apiVersion": NMSTATE_POLICY.api_version,
             "kind": NMSTATE_POLICY.kind,
-            "metadata": {"name": uplink.name, "labels": {LABEL: OURS}},
+            "metadata": {"name": uplink.name, "labels": dict(MARK)},
             "spec": {"desiredState": {"interfaces": wanted}} | selector,
         }
         return plan_of([create(seen.cluster, NMSTATE_POLICY, body, why)])

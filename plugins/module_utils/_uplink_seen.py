@@ -12,12 +12,11 @@ from . import _uplink_change as change
 from ._cluster import Cluster, Object
 from ._errors import Conflict, Missing, Rejected
 from ._job import Job
+from ._mark import MANAGED_BY, OURS
 from ._resources import NAD, NMSTATE_ENACTMENT, NMSTATE_POLICY, NMSTATE_STATE, NODE
 from ._uplink_change import Uses
 from ._wait import Verdict
 
-LABEL = "app.kubernetes.io/managed-by"
-OURS = "livemigration.kubevirt"
 _POLICY_OF = "nmstate.io/policy"
 HARM = "nmstate sets the interfaces anew that their migrations go through."
 
@@ -77,14 +76,14 @@ def desired(policy: Object) -> list[Object]:
 
 def is_ours(policy: Object) -> bool:
     """Whether this collection has made it."""
-    return bool((policy["metadata"].get("labels") or {}).get(LABEL) == OURS)
+    return bool((policy["metadata"].get("labels") or {}).get(MANAGED_BY) == OURS)
 
 
 def refuse_foreign(policy: Object) -> None:
     """:raises Conflict: for a policy that is somebody else's."""
     if not is_ours(policy):
         hint = "It is somebody else's: choose another name, or set manage: false to only look at the nodes."
-        found = f"a policy without the label {LABEL}: {OURS}"
+        found = f"a policy without the label {MANAGED_BY}: {OURS}"
         raise Conflict("a policy of this collection", found, hint=hint, reason="foreign_policy")
 
 

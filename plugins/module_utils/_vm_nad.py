@@ -17,6 +17,7 @@ from ._argspec import ArgumentSpec, cluster_options
 from ._cluster import Object, namespaced_name
 from ._errors import Busy, Missing, located
 from ._job import Job, Result
+from ._mark import MARK
 from ._nad_kinds import Attachment
 from ._nad_options import label
 from ._plan import Plan, create, merge, plan_of, remove
@@ -115,7 +116,7 @@ def plan(wanted: Wanted, job: Job, mine: Object | None, before: Object | None) -
         body: Object = {
             "apiVersion": NAD.api_version,
             "kind": NAD.kind,
-            "metadata": {"name": wanted.name, "namespace": wanted.namespace},
+            "metadata": {"name": wanted.name, "namespace": wanted.namespace, "labels": dict(MARK)},
             "spec": {"config": cni.render(after)},
         }
         return plan_of([create(cluster, NAD, body, f"VMs join {wanted.link}")])

@@ -150,6 +150,15 @@ cluster_info:
     nodes: {description: How many nodes the cluster has., type: int, returned: always}
     nmstate: {description: Whether nmstate can configure the nodes., type: bool, returned: always}
     harvester_version: {description: The Harvester that runs; null where none does., type: str, returned: always}
+    marked:
+      description: Segments, VRFs, attachments and policies for nodes that carry the mark of this collection's making.
+      type: list
+      elements: dict
+      returned: always
+      contains:
+        kind: {description: The kind., type: str, returned: always, sample: L2VNI}
+        name: {description: Namespace and name., type: str, returned: always}
+        network: {description: The plain name of the network that it is one of; or empty., type: str, returned: always}
     guests:
       description: The VMs that O(guests) asks for.
       type: list

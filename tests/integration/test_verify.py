@@ -17,6 +17,7 @@ from unit.verify_schema import assert_valid
 pytestmark = pytest.mark.simulated
 
 NAD, STATUS = "network-attachment-definitions", "k8s.v1.cni.cncf.io/network-status"
+OURS = "livemigration.kubevirt"
 OK, DRIFT, INCOMPLETE = 0, 2, 4
 
 
@@ -150,29 +151,26 @@ def test_a_nad_that_was_removed(fleet: TestBed, tmp_path: Path) -> None:
     assert Verified(fleet, tmp_path).code == OK
 
 
-def test_what_a_move_has_left_behind_is_named(fleet: TestBed, tmp_path: Path) -> None:
-    first = next(iter(fleet.clusters.values()))
-    left = {
-        "metadata": {
-            "name": "vm-left",
-            "namespace": "default",
-            "annotations": {
-                "livemigration.kubevirt/source-vm-uid": "gone",
-                "livemigration.kubevirt/source-cluster-uid": first.client.need("namespaces", "kube-system")["metadata"][
-                    "uid"
-                ],
-            },
-        }
-    }
+def test_what_a_move_and_a_changed_name_have_left_behind_is_named(fleet: TestBed, tmp_path: Path) -> None:
+    source = next(iter(fleet.clusters.values())).client.need("namespaces", "kube-system")["metadata"]["uid"]
+    waits = {f"{OURS}/source-vm-uid": "gone", f"{OURS}/source-cluster-uid": source}
+    left = {"metadata": {"name": "vm-left", "namespace": "default", "annotations": waits}}
     template = {"spec": {"domain": {"devices": {}, "memory": {"guest": "64Mi"}}}}
     body = left | {"spec": {"runStrategy": "WaitAsReceiver", "template": template}}
+    mark = {"app.kubernetes.io/managed-by": OURS}
+    orphan = {"metadata": {"name": "old", "namespace": "default", "labels": mark}, "spec": {"config": "{}"}}
     second(fleet).client.create("virtualmachines", body)
+    second(fleet).client.create(NAD, orphan)
     try:
         verified = Verified(fleet, tmp_path)
     finally:
         second(fleet).client.delete("virtualmachines", "vm-left", "default")
-    assert (verified.code, verified.ids(), verified.ids("warnings")) == (OK, [], ["receiver-left"]), verified.ran.output
-    assert "its source VM is gone from cluster-a" in verified.report["warnings"][0]["found"]
+        second(fleet).client.delete(NAD, "old", "default")
+    found = {entry["id"]: entry for entry in verified.report["warnings"]}
+    assert (verified.code, verified.ids()) == (OK, []), verified.ran.output
+    assert found.keys() == {"receiver-left", "object-orphaned"}
+    assert "its source VM is gone from cluster-a" in found["receiver-left"]["found"]
+    assert found["object-orphaned"]["object"] == "NetworkAttachmentDefinition default/old"
 
 
 def test_the_report_of_an_earlier_run_is_taken_away(fleet: TestBed, tmp_path: Path) -> None:

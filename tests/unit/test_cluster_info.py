@@ -95,6 +95,7 @@ def test_a_bare_cluster_is_told_as_one() -> None:
         "nmstate": False,
         "harvester_version": None,
         "guests": [],
+        "marked": [],
     }
 
 

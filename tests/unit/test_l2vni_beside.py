@@ -37,7 +37,10 @@ def test_the_old_one_stays_until_it_is_removed_by_its_name(site: Site) -> None:
     made = beside(site, 777)
     assert (made["actions"], made["diff"]) == (told["actions"], told["diff"])
     assert numbers(site) == {"migration": 666, "migration-777": 777}
-    assert made["l2vni"]["object"]["metadata"]["labels"] == {"livemigration.kubevirt/network": "migration"}
+    assert made["l2vni"]["object"]["metadata"]["labels"] == {
+        "app.kubernetes.io/managed-by": "livemigration.kubevirt",
+        "livemigration.kubevirt/network": "migration",
+    }
     assert (made["l2vni"]["superseded"], made["l2vni"]["pods_on_bridge"]) == (["migration"], [])
     again = beside(site, 777)
     assert (again["changed"], again["l2vni"]["superseded"]) == (False, ["migration"])

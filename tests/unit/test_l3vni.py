@@ -11,6 +11,7 @@ from ansible_collections.livemigration.kubevirt.plugins.module_utils import _l3v
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Busy, MigrationError, Rejected
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._l3vni_spec import SPEC
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._mark import marked
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import CRD, NAMESPACE
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +61,7 @@ def test_creates_then_finds_nothing_to_do_then_removes(site: Site) -> None:
     told = run(site, check_mode=True)
     assert site.writes == []
     made = run(site)
+    assert marked(made["l3vni"]["object"])
     assert (made["actions"], made["diff"]) == (told["actions"], told["diff"])
     assert spec(site) == {"vrf": "red", "vni": 100, "vxlanPort" if site.folder == "c" else "vxlanport": 4789}
     assert made["l3vni"]["readiness"] == ("reported" if site.shape.reports else "unknown")

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.livemigration.kubevirt.plugins.module_utils import _vm_nad
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._cluster import Object
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._errors import Busy, MigrationError
+from ansible_collections.livemigration.kubevirt.plugins.module_utils._mark import marked
 from ansible_collections.livemigration.kubevirt.plugins.module_utils._resources import NAD, NAMESPACE, POD, VM
 from unit.memory_cluster import MemoryCluster, Ticking, job, refusal
 
@@ -53,6 +54,7 @@ def test_creates_what_the_published_procedure_has_then_finds_nothing_to_do(site:
     assert site.writes == []
     made = run(site)
     assert (made["diff"], made["vm_nad"]) == (told["diff"], told["vm_nad"])
+    assert [marked(item) for item in site.list(NAD)] == [True]
     assert (
         config(site)
         == made["vm_nad"]["config"]
