@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from . import _whereabouts as whereabouts
@@ -282,8 +282,3 @@ def overlaps(one: Network, other: Network) -> bool:
     return int(one.network_address) <= int(other.broadcast_address) and int(other.network_address) <= int(
         one.broadcast_address
     )
-
-
-def conflicts(wanted: Network, others: Iterable[tuple[str, Network]]) -> list[str]:
-    """Which of the named networks share addresses with the range, in words."""
-    return [f"{name} {other}" for name, other in others if overlaps(wanted, other)]

@@ -12,7 +12,7 @@ from . import _attempt as attempt
 from . import _multus as multus
 from ._cluster import Object
 from ._kubevirt import INTERFACE
-from ._situation import Condition, Direction, Migration, Pod, State, Vm, Vmi
+from ._situation import Condition, Migration, Pod, State, Vm, Vmi
 
 CREATE_TARGET = "kubevirt.io/create-migration-target"
 GATE = "DecentralizedLiveMigration"
@@ -67,17 +67,13 @@ def read_state(state: Mapping[str, Any]) -> State:
 
 def read_migration(raw: Object) -> Migration:
     """A VirtualMachineInstanceMigration from its object."""
-    metadata, spec, status = raw["metadata"], raw["spec"], raw.get("status") or {}
-    direction: Direction = "other"
-    if ("sendTo" in spec) != ("receive" in spec):
-        direction = "send" if "sendTo" in spec else "receive"
+    metadata, status = raw["metadata"], raw.get("status") or {}
     return Migration(
         raw=raw,
         name=str(metadata["name"]),
         uid=str(metadata["uid"]),
         phase=str(status.get("phase", "")),
         attempt=str((metadata.get("annotations") or {}).get(attempt.ATTEMPT, "")),
-        direction=direction,
         deleting="deletionTimestamp" in metadata,
         finalizers=bool(metadata.get("finalizers")),
         addresses=tuple(status.get("synchronizationAddresses") or ()),

@@ -42,7 +42,6 @@ CLUSTER_PREFERENCE = Resource(
     "VirtualMachineClusterPreference",
     namespaced=False,
 )
-DATA_VOLUME = Resource("cdi.kubevirt.io", "v1beta1", "datavolumes", "DataVolume")
 NAD = Resource("k8s.cni.cncf.io", "v1", "network-attachment-definitions", "NetworkAttachmentDefinition")
 IP_POOL = Resource("whereabouts.cni.cncf.io", "v1alpha1", "ippools", "IPPool")
 SETTING = Resource("harvesterhci.io", "v1beta1", "settings", "Setting", namespaced=False)

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from . import _attempt as attempt
 from ._cluster import Object
 from ._resources import FINAL
-
-Direction = Literal["send", "receive", "other"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -101,7 +99,6 @@ class Migration:
     phase: str
     attempt: str
     """The attempt it carries as annotation; empty when it is not ours."""
-    direction: Direction
     deleting: bool
     finalizers: bool
     addresses: tuple[str, ...]

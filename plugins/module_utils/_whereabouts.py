@@ -139,16 +139,6 @@ def contains(given: Iterable[Span], address: Address) -> bool:
     return any(_between(address, span.first, span.last) for span in given)
 
 
-def lowest_free(wanted: Range, taken: Iterable[Address]) -> Address | None:
-    """The address the next pod gets, ``None`` when the range is exhausted."""
-    used = {int(address) for address in taken}
-    for first, last in spans(wanted):
-        for number in range(int(first), int(last) + 1):
-            if number not in used:
-                return type(first)(number)
-    return None
-
-
 def pool_name(network: Network, network_name: str = "") -> str:
     """The name of the ``IPPool`` of a range: its masked CIDR without the characters names cannot have."""
     name = str(network).replace(":", "-").replace("/", "-")

@@ -19,8 +19,6 @@ from .namespaces import Namespace, enter_own
 from .vtep import Vtep
 
 UNDERLAY, BRIDGE = "underlay", "br"
-_SPARE = 50
-"""What VXLAN adds to a packet over IPv4."""
 
 
 class Node:

@@ -12,7 +12,7 @@ from ..site import Site
 
 
 class EventRecorder:
-    """Writes events of one component."""
+    """Writes the warnings of one component."""
 
     def __init__(self, site: Site, component: str) -> None:
         self._site = site
@@ -20,12 +20,6 @@ class EventRecorder:
         self._counts: dict[str, int] = {}
 
     async def warn(self, kind: str, about: Object, reason: str, message: str) -> None:
-        await self._say("Warning", kind, about, reason, message)
-
-    async def tell(self, kind: str, about: Object, reason: str, message: str) -> None:
-        await self._say("Normal", kind, about, reason, message)
-
-    async def _say(self, type_: str, kind: str, about: Object, reason: str, message: str) -> None:
         meta = about["metadata"]
         namespace = meta.get("namespace", "default")
         digest = hashlib.sha256(f"{meta['uid']} {reason} {message}".encode()).hexdigest()[:16]
@@ -37,11 +31,11 @@ class EventRecorder:
             await api.patch("events", name, patch, namespace)
             return
         try:
-            await api.create("events", self._event(type_, kind, about, reason, message, name, count))
+            await api.create("events", self._event(kind, about, reason, message, name, count))
         except Conflict:
             return  # said in an earlier life of the bed
 
-    def _event(self, type_: str, kind: str, about: Object, reason: str, message: str, name: str, count: int) -> Object:
+    def _event(self, kind: str, about: Object, reason: str, message: str, name: str, count: int) -> Object:
         meta = about["metadata"]
         now = self._site.now()
         involved = {
@@ -57,7 +51,7 @@ class EventRecorder:
             "involvedObject": involved,
             "reason": reason,
             "message": message,
-            "type": type_,
+            "type": "Warning",
             "count": count,
             "firstTimestamp": now,
             "lastTimestamp": now,

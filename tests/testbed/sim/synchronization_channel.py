@@ -182,10 +182,6 @@ def is_address(text: str) -> bool:
     return bool(separator) and port.isdigit()
 
 
-def host_of(address: str) -> str:
-    return address.rpartition(":")[0].strip("[]")
-
-
 def join(host: str, port: str) -> str:
     """As Go joins them: IPv6 in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -65,7 +65,6 @@ class Ipam:
     network_name: str = ""
     overlapping: bool = True
     gateway: str = ""
-    routes: tuple[Mapping[str, Any], ...] = ()
 
 
 def read(ipam: Mapping[str, Any]) -> Ipam:
@@ -80,7 +79,6 @@ def read(ipam: Mapping[str, Any]) -> Ipam:
         network_name=str(ipam.get("network_name", "")),
         overlapping=bool(ipam.get("enable_overlapping_ranges", True)),
         gateway=str(ipam.get("gateway", "")),
-        routes=tuple(ipam.get("routes") or ()),
     )
 
 

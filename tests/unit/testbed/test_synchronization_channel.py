@@ -15,7 +15,7 @@ from testbed.faults import Faults
 from testbed.pki import Authority
 from testbed.settings import Settings
 from testbed.sim import synchronization_trust as trust
-from testbed.sim.synchronization_channel import CLOSING, Channel, RpcError, host_of, is_address, join
+from testbed.sim.synchronization_channel import CLOSING, Channel, RpcError, is_address, join
 from testbed.site import Site
 
 ADDRESS = "10.0.0.2:9185"
@@ -200,4 +200,3 @@ def test_what_is_an_address(text: str, good: bool) -> None:
 
 def test_addresses_of_both_families() -> None:
     assert join("fd00::1", "9185") == "[fd00::1]:9185"
-    assert host_of("[fd00::1]:9185") == "fd00::1"
