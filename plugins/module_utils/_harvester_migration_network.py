@@ -21,6 +21,7 @@ from . import _kubevirt_rollout as rollout
 from . import _quiet as quiet
 from ._checks import Finding, refuse
 from ._errors import Conflict, Rejected, ServerTrouble, Unreachable, located
+from ._gitops import tool_of, undone
 from ._harvester import Seen, observe
 from ._harvester_config import same
 from ._harvester_options import Wanted, wanted_of
@@ -98,7 +99,7 @@ class _Road:
                 f"{name}: allow_decentralized: Harvester does not support moves between clusters; it owns the list of"
                 " feature gates, so an upgrade may take the gate away"
             )
-        tool = kv.gitops(seen.setting)
+        tool = tool_of(seen.setting)
         if tool and self.job.params["allow_gitops"]:
             found.append(f"{name} Setting {harvester.SETTING_NAME} is applied by {tool}: make the change there too")
         if seen.closed:
@@ -142,8 +143,9 @@ class _Road:
             change = decide(self._look())
             if change is None:
                 break
-            if not self.job.params["allow_gitops"]:
-                _refuse_gitops(change)
+            tool = tool_of(change.before)
+            if tool and not self.job.params["allow_gitops"]:
+                raise undone(tool, change.why, change.cluster, str(change.ref))
             self._quiet()
             self._seen = None if not self.job.check_mode else self._seen
             try:
@@ -230,21 +232,6 @@ class _Road:
             "settled": settled,
         }
         return self.job.finish(self.done, harvester_migration_network=facts)
-
-
-def _refuse_gitops(change: Change) -> None:
-    """Nobody fights a tool that writes the object back."""
-    tool = kv.gitops(change.before or {})
-    if tool:
-        hint = f"Make this change in the repository that {tool} applies ({change.why}), or set allow_gitops."
-        raise Conflict(
-            "an object that nobody else applies",
-            f"{tool} does",
-            change.cluster,
-            str(change.ref),
-            hint,
-            "owned_by_gitops",
-        )
 
 
 def _capacity(wanted: Wanted, seen: Seen) -> dict[str, Any] | None:

@@ -27,13 +27,6 @@ FIRST_RELEASE = (1, 6, 0)
 _BETA = (1, 10, 0)
 _LONGEST = 120
 """How much of a condition's message a line of progress can take."""
-_GITOPS = {
-    "argocd-controller": "Argo CD",
-    "argocd-application-controller": "Argo CD",
-    "kustomize-controller": "Flux",
-    "helm-controller": "Flux",
-}
-"""Who writes under which name, for tools that are told to leave no other mark."""
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)")
 
@@ -175,18 +168,6 @@ def owner(kubevirt: Object) -> Owner | None:
             name = f"{reference.get('kind')} {reference.get('name')}"
             return Owner("controller", name, f"Change the settings in {name}: it rewrites the CR.")
     return None
-
-
-def gitops(body: Object) -> str | None:
-    """The GitOps tool that applies an object, when it left its mark."""
-    metadata = _meta(body)
-    labels, annotations = _dict(metadata.get("labels")), _dict(metadata.get("annotations"))
-    if "argocd.argoproj.io/tracking-id" in annotations or "argocd.argoproj.io/instance" in labels:
-        return "Argo CD"
-    if any(key.split("/")[0].endswith(".toolkit.fluxcd.io") for key in labels):
-        return "Flux"
-    managers = {str(each.get("manager")) for each in metadata.get("managedFields") or []}
-    return next((tool for manager, tool in _GITOPS.items() if manager in managers), None)
 
 
 def unfinished_migrations(cluster: Cluster) -> list[str]:

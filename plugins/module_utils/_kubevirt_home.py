@@ -13,6 +13,7 @@ from . import _hco as hco
 from . import _kubevirt as kv
 from ._cluster import Cluster, Object, Resource
 from ._errors import BadInput, Conflict
+from ._gitops import tool_of, undone
 from ._hco import Hyperconverged
 from ._kubevirt_settings import (
     BY_OPTION,
@@ -238,15 +239,12 @@ def refuse_gitops(home: Home, cluster: str, fields: str) -> None:
     """Refuse what a GitOps tool would undo. :raises Conflict: naming the tool and what to change there."""
     tool = gitops(home)
     if tool:
-        hint = f"Make this change in the repository that {tool} applies ({fields}), or set allow_gitops."
-        raise Conflict(
-            "an object that nobody else applies", f"{tool} does", cluster, home.title, hint, "owned_by_gitops"
-        )
+        raise undone(tool, fields, cluster, home.title)
 
 
 def gitops(home: Home) -> str | None:
     """The GitOps tool that applies the object, or the KubeVirt CR."""
-    return kv.gitops(home.body) or kv.gitops(home.kubevirt)
+    return tool_of(home.body) or tool_of(home.kubevirt)
 
 
 def keeping_peers(wanted: Wanted, home: Home) -> Wanted:

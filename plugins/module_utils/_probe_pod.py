@@ -80,18 +80,22 @@ def render(
             # Where virt-handler works, so where the migration network has to.
             "nodeSelector": {"kubevirt.io/schedulable": "true"},
             "tolerations": tolerations,
-            "securityContext": {
-                "runAsNonRoot": not raw,
-                "runAsUser": 0 if raw else _NOBODY,
-                "runAsGroup": 0 if raw else _NOBODY,
-                "seccompProfile": {"type": "RuntimeDefault"},
-                # One of the sysctls that restricted pods may set: ICMP echo without a capability.
-                "sysctls": [{"name": "net.ipv4.ping_group_range", "value": "0 2147483647"}],
-            },
+            "securityContext": _security(raw),
             "imagePullSecrets": [{"name": name} for name in secrets],
             "containers": [_container(image, patience, raw)],
             "volumes": [{"name": "probe", "downwardAPI": {"items": _items()}}],
         },
+    }
+
+
+def _security(raw: bool) -> Object:
+    return {
+        "runAsNonRoot": not raw,
+        "runAsUser": 0 if raw else _NOBODY,
+        "runAsGroup": 0 if raw else _NOBODY,
+        "seccompProfile": {"type": "RuntimeDefault"},
+        # One of the sysctls that restricted pods may set: ICMP echo without a capability.
+        "sysctls": [{"name": "net.ipv4.ping_group_range", "value": "0 2147483647"}],
     }
 
 
