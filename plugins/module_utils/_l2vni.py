@@ -178,7 +178,7 @@ def _present(job: Job) -> Result:
         planned + moved + Plan(warnings=tuple(told)),
         l2vni=_facts(network, seen.shape)
         | {
-            "object": _shown(written or _predicted(seen, planned)),
+            "object": openperouter.shown(written or _predicted(seen, planned)),
             "readiness": readiness,
             "readiness_meaning": status.meaning(readiness, seen.shape),
             "nodes": status.reports(job, part, seen.shape, nodes),
@@ -217,11 +217,3 @@ def _facts(network: L2vni, shape: Shape) -> Object:
 
 def _predicted(seen: Seen, planned: Plan) -> Object | None:
     return planned.changes[-1].after if planned.changes else seen.mine
-
-
-def _shown(item: Object | None) -> Object | None:
-    """The object without the API server's book-keeping about who wrote which field."""
-    if item is None:
-        return None
-    metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
-    return item | {"metadata": metadata}

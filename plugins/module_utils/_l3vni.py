@@ -84,7 +84,8 @@ def _present(job: Job) -> Result:
     part = Part("L3VNI", wanted.name, wanted.namespace, wanted.node_selector)
     nodes = status.reporters(job, part, found.shape, found.peers.nodes)
     moved = plan_of(found.left_over("L3VNI", wanted.name, wanted.namespace) if nodes else [])
-    written = list(job.apply(planned).values())
+    predicted = planned.changes[0].after if planned.changes else mine
+    written = job.apply(planned)
     readiness = status.settle(job, part, found.shape, nodes, changed=planned.changed)
     job.apply(moved)
     return job.finish(
@@ -94,18 +95,11 @@ def _present(job: Job) -> Result:
             "shape": found.shape.letter,
             "vrf": wanted.vrf,
             "vni": wanted.vni,
-            "object": _shown(written[0] if written else planned.changes[0].after if planned.changes else mine),
+            "object": openperouter.shown(next(iter(written.values()), predicted)),
             "readiness": readiness,
             "readiness_meaning": status.meaning(readiness, found.shape),
         },
     )
-
-
-def _shown(item: Object | None) -> Object | None:
-    if item is None:
-        return None
-    metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
-    return item | {"metadata": metadata}
 
 
 def _absent(job: Job) -> Result:

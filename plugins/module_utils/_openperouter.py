@@ -123,6 +123,14 @@ def require_namespace(cluster: Cluster, namespace: str) -> None:
         raise Missing(f"namespace {namespace}", "no such namespace", hint=hint, reason="namespace_missing")
 
 
+def shown(item: Object | None) -> Object | None:
+    """An object as results carry it: without the API server's book-keeping about who wrote which field."""
+    if item is None:
+        return None
+    metadata = {key: value for key, value in item["metadata"].items() if key != "managedFields"}
+    return item | {"metadata": metadata}
+
+
 def _listed(cluster: Cluster, resource: Resource) -> tuple[Object, ...]:
     try:
         return tuple({"spec": {}} | item for item in cluster.list(resource))

@@ -66,7 +66,6 @@ OPERATORS = {
     "openpe.openperouter.github.io": "OpenPERouter",
     "network.openperouter.io": "OpenPERouter",
     "nmstate.io": "nmstate",
-    "cdi.kubevirt.io": "CDI (Containerized Data Importer)",
     "instancetype.kubevirt.io": "KubeVirt",
     "harvesterhci.io": "Harvester",
 }
