@@ -14,7 +14,7 @@ from . import _openperouter as openperouter
 from . import _quiet as quiet
 from . import _router_status as status
 from . import _underlay as underlay
-from ._checks import refuse, warnings
+from ._checks import Finding, refuse, warnings
 from ._cluster import Cluster, Object
 from ._errors import BadInput, Missing, located
 from ._handler_nodes import handler_nodes
@@ -70,22 +70,12 @@ def plan(
     :param check_mode: an earlier task may not have made the L3VNI yet that it would have made.
     :raises BadInput: for what the shape cannot express, or what collides.
     """
-    cluster, shape, peers = seen.cluster, seen.shape, seen.installed.peers
-    told: list[str] = []
-    try:
-        resolved, domain = resolve(network, shape, peers, cluster.name)
-    except Missing as error:
-        if not check_mode:
-            raise
-        resolved, domain = network, promised(network, shape)
-        told.append(f"{cluster.name}: {error.wanted} is not there; an earlier task has to make it.")
+    cluster, shape = seen.cluster, seen.shape
+    resolved, domain, told = _resolved(network, seen, check_mode)
     before = seen.mine["spec"] if seen.mine else None
     former = seen.installed.former("L2VNI", network.name, network.namespace)
     spec = specification(resolved, shape, domain, before or former)
-    found = collisions(resolved, shape, peers, cluster.name)
-    family = network.underlay_address_family
-    found += underlay.check(peers.underlays, peers.nodes, cluster.name, network.node_selector, family)
-    found += bare_nodes(network, seen.bare, cluster.name, allowed=allow_bare)
+    found = _findings(resolved, seen, allow_bare)
     refuse(found)
     told += [*seen.installed.warnings("L2VNI", network.name, network.namespace), *warnings(found)]
     told += _warnings(resolved, seen)
@@ -101,6 +91,28 @@ def plan(
         return plan_of([gone, create(cluster, shape.l2vni, body, _why(network))], told)
     patch = {"spec": {field: replacing(before.get(field), value) for field, value in spec.items()}}
     return plan_of([merge(cluster, shape.l2vni, seen.mine, patch, _why(network))], told)
+
+
+def _resolved(network: L2vni, seen: Seen, check_mode: bool) -> tuple[L2vni, Object | None, list[str]]:
+    """The network with its VRF known, its routing domain, and a warning where check mode can only promise that."""
+    cluster, shape = seen.cluster.name, seen.shape
+    try:
+        return *resolve(network, shape, seen.installed.peers, cluster), []
+    except Missing as error:
+        if not check_mode:
+            raise
+        told = f"{cluster}: {error.wanted} is not there; an earlier task has to make it."
+        return network, promised(network, shape), [told]
+
+
+def _findings(network: L2vni, seen: Seen, allow_bare: bool) -> list[Finding]:
+    cluster, peers = seen.cluster.name, seen.installed.peers
+    tunnels = network.underlay_address_family
+    return [
+        *collisions(network, seen.shape, peers, cluster),
+        *underlay.check(peers.underlays, peers.nodes, cluster, network.node_selector, tunnels),
+        *bare_nodes(network, seen.bare, cluster, allowed=allow_bare),
+    ]
 
 
 def _body(network: L2vni, shape: Shape, spec: Object) -> Object:

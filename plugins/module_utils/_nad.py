@@ -17,7 +17,7 @@ from . import _nad_pool as pool
 from . import _nad_removal as removal
 from . import _whereabouts as whereabouts
 from ._addresses import Slice
-from ._checks import refuse
+from ._checks import Finding, refuse
 from ._cluster import Cluster, Object, namespaced_name
 from ._errors import Missing, located
 from ._job import Job, Result
@@ -25,7 +25,7 @@ from ._nad_config import Wanted
 from ._nad_family import Choice, Family
 from ._nad_options import wanted_of
 from ._nad_users import User
-from ._plan import Plan, create, merge, plan_of
+from ._plan import Change, Plan, create, merge, plan_of
 from ._resources import NAD, NAMESPACE
 from ._whereabouts import Allocation, Network
 
@@ -96,42 +96,56 @@ def pool_of(piece: Slice, config: Object | None) -> str:
 
 def plan(wanted: Wanted, seen: Seen) -> Plan:
     """Decide what to write. :raises BadInput: for what would break the network, here or on another cluster."""
-    cluster, choice = seen.cluster, seen.choice
-    findings = cni.poison(choice.before, wanted, cluster.name) if choice.before else []
-    findings += pool.rivals(wanted, choice.before or {}, cluster.name, list(seen.others))
-    own = pool.own([*seen.family.members.values()]) | {pool_of(piece, choice.before) for piece in wanted.pieces}
-    findings += pool.leftovers(wanted, seen.pools, own, cluster.name)
-    findings += overlaps.check(wanted, (*seen.networks, *wanted.avoid), cluster.name)
-    refuse(findings)
-    warnings = [*_clashes(wanted, seen), *_dropped(wanted, seen)]
-    after = configuration(wanted, choice)
-    text = cni.render(after)
-    piece = wanted.slice.as_dict()
-    why = f"{wanted.link}, mtu {wanted.mtu}, addresses {piece['first']} to {piece['last']}"
-    if choice.way == "create":
-        if seen.family.leading is not None:
-            why += f", beside {seen.family.leading}, whose pods keep what they have"
-        body: Object = {
-            "apiVersion": NAD.api_version,
-            "kind": NAD.kind,
-            "metadata": {
-                "name": choice.name,
-                "namespace": wanted.namespace,
-                "labels": {family.LABEL: wanted.name},
-            },
-            "spec": {"config": text},
-        }
-        if wanted.link.annotations:
-            body["metadata"]["annotations"] = wanted.link.annotations
-        return plan_of([create(cluster, NAD, body, why)], warnings)
+    refuse(_findings(wanted, seen))
+    change = _creation(wanted, seen) if seen.choice.way == "create" else _change(wanted, seen)
+    return plan_of([change], [*_clashes(wanted, seen), *_dropped(wanted, seen)])
+
+
+def _findings(wanted: Wanted, seen: Seen) -> list[Finding]:
+    cluster, before = seen.cluster.name, seen.choice.before
+    own = pool.own([*seen.family.members.values()]) | {pool_of(piece, before) for piece in wanted.pieces}
+    return [
+        *(cni.poison(before, wanted, cluster) if before else []),
+        *pool.rivals(wanted, before or {}, cluster, list(seen.others)),
+        *pool.leftovers(wanted, seen.pools, own, cluster),
+        *overlaps.check(wanted, (*seen.networks, *wanted.avoid), cluster),
+    ]
+
+
+def _creation(wanted: Wanted, seen: Seen) -> Change:
+    why = _why(wanted)
+    if seen.family.leading is not None:
+        why += f", beside {seen.family.leading}, whose pods keep what they have"
+    metadata: Object = {
+        "name": seen.choice.name,
+        "namespace": wanted.namespace,
+        "labels": {family.LABEL: wanted.name},
+    }
+    if wanted.link.annotations:
+        metadata["annotations"] = wanted.link.annotations
+    body: Object = {
+        "apiVersion": NAD.api_version,
+        "kind": NAD.kind,
+        "metadata": metadata,
+        "spec": {"config": cni.render(configuration(wanted, seen.choice))},
+    }
+    return create(seen.cluster, NAD, body, why)
+
+
+def _change(wanted: Wanted, seen: Seen) -> Change | None:
+    choice, after = seen.choice, configuration(wanted, seen.choice)
     found = seen.family.members[choice.name]
-    patch: Object = {} if cni.same(choice.before or {}, after) else {"spec": {"config": text}}
+    patch: Object = {} if cni.same(choice.before or {}, after) else {"spec": {"config": cni.render(after)}}
     # Guarded: what was judged is what is changed.
-    version = found["metadata"]["resourceVersion"]
-    patch["metadata"] = {"resourceVersion": version}
+    patch["metadata"] = {"resourceVersion": found["metadata"]["resourceVersion"]}
     if wanted.link.annotations:
         patch["metadata"]["annotations"] = wanted.link.annotations
-    return plan_of([merge(cluster, NAD, found, patch, why)], warnings)
+    return merge(seen.cluster, NAD, found, patch, _why(wanted))
+
+
+def _why(wanted: Wanted) -> str:
+    piece = wanted.slice.as_dict()
+    return f"{wanted.link}, mtu {wanted.mtu}, addresses {piece['first']} to {piece['last']}"
 
 
 def configuration(wanted: Wanted, choice: Choice) -> Object:
