@@ -39,8 +39,12 @@ _HEARTBEAT = 10.0
 """Seconds of silence after which both sides are read directly: a dead connection looks just like silence."""
 
 _FIRST_LIST = 15.0
+"""Seconds for the first list of everything that is watched."""
+
 _RESEND = 5.0
-_LONGEST_PAUSE = 2.0
+"""Seconds after which a deletion that nothing shows is sent again."""
+
+_LONGEST_BACKOFF = 2.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -62,18 +66,21 @@ class Move:
     ) -> None:
         self._job, self._lookout, self._wish, self._patience, self._follow = job, lookout, wish, patience, follow
         self._clock, self._journal = job.clock, journal
-        self._stage, self._since = Stage.RECEIVE, self._clock.now()
-        self._complaint, self._complained = "", self._clock.now()
         self._situation: Situation | None = None
-        self._told = ""
-        self._deleted: dict[str, float] = {}
+        # Since when it has been in this stage, and since when KubeVirt complains of the same thing.
+        self._stage, self._since = Stage.RECEIVE, self._clock.now()
+        self._complaint, self._complained_since = "", self._clock.now()
+        # What this run has done, and the last line that it told.
         self._changes: list[Change] = []
         self._warnings: list[str] = []
-        self._rejected, self._attempt = "", ""
-        self._unlisted: list[tuple[str, Object]] = []
-        self._pause = 0.0
-        self._direct = False
-        self._quiet_since = self._clock.now()
+        self._told = ""
+        # The attempt it works on, and why a write of it was refused.
+        self._attempt, self._rejected = "", ""
+        # What the watches do not show yet: objects written before they began, deletions by UID with their time.
+        self._unnoted: list[tuple[str, Object]] = []
+        self._deleted: dict[str, float] = {}
+        # Whether both sides are read directly next, how long to hold back after a failed write, the last news.
+        self._reread, self._backoff, self._quiet_since = False, 0.0, self._clock.now()
 
     def run(self) -> Ending:
         """Move until there is nothing left to do, or nothing that may be done."""
@@ -91,7 +98,7 @@ class Move:
 
     def _work(self, feed: Feed) -> Finish | Stop:
         feed.ready(_FIRST_LIST)
-        for key, returned in self._unlisted:
+        for key, returned in self._unnoted:
             feed.note(key, returned)
         while True:
             step = self._next(feed)
@@ -108,12 +115,12 @@ class Move:
     def _next(self, feed: Feed) -> Step:
         """The next step; one that rests on proof is taken from what the API servers say right now."""
         addresses, silent = True, self._clock.now() - self._quiet_since >= _HEARTBEAT
-        if not (self._direct or silent):
+        if not (self._reread or silent):
             step = self._decide(self._lookout.watched(feed))
             if not self._gone() and (isinstance(step, Wait) or (isinstance(step, Write) and not step.proven)):
                 return step
             addresses = isinstance(step, Write) and step.change.verb == "create"
-        self._direct, self._quiet_since = False, self._clock.now()
+        self._reread, self._quiet_since = False, self._clock.now()
         step = self._decide(self._lookout.now(addresses=addresses))
         return self._ended_elsewhere() if self._gone() else step
 
@@ -156,14 +163,15 @@ class Move:
         complaint = trouble(bare)
         kind = complaint.kind if complaint is not None and complaint.stopping else ""
         if kind != self._complaint:
-            self._complaint, self._complained = kind, now
+            self._complaint, self._complained_since = kind, now
         lasted = now - self._since
         grace = self._patience.grace
+        stubborn = bool(kind) and now - self._complained_since >= grace
         return Situation(
             source,
             target,
             overdue=lasted >= self._deadline(bare),
-            grace_over=bool(kind and now - self._complained >= grace) or (stage is Stage.UNDO and lasted >= grace),
+            grace_over=stubborn or (stage is Stage.UNDO and lasted >= grace),
             seconds=lasted,
             rejected=self._rejected,
         )
@@ -196,7 +204,7 @@ class Move:
             returned = write(change, place.cluster)
         except MigrationError as error:
             return self._refused(step, error)
-        self._pause = 0.0
+        self._backoff = 0.0
         if change.verb == "delete":
             self._deleted[uid] = self._clock.now()
         elif returned is not None and "deletionTimestamp" not in metadata:
@@ -205,7 +213,7 @@ class Move:
             if listed:
                 feed.note(*known)
             else:
-                self._unlisted.append(known)
+                self._unnoted.append(known)
         self._changes.append(change)
         self._warnings += step.warnings
         self._journal.prove(step.proof)
@@ -219,11 +227,11 @@ class Move:
         last = step.stage in (Stage.UNDO, Stage.FINISH)
         if passing(error) and not (situation and situation.overdue):
             # It may have been done all the same: look before it is tried again.
-            self._direct = True
+            self._reread = True
             if not isinstance(error, Conflict):
                 self._tell(f"trying again: {error}")
-                self._pause = min(_LONGEST_PAUSE, self._pause * 2 or 0.1)
-                self._clock.sleep(self._pause)
+                self._backoff = min(_LONGEST_BACKOFF, self._backoff * 2 or 0.1)
+                self._clock.sleep(self._backoff)
             return None
         if begun and not last:
             self._rejected = str(error)
