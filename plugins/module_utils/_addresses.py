@@ -249,7 +249,7 @@ def _part(text: str, within: Network) -> Network:
     except ValueError as error:
         hint = "Write single addresses, or networks without host bits."
         raise BadInput(wanted, f"{text!r} ({error})", hint=hint, reason="reserved_invalid") from error
-    if not overlaps(part, within) or part.prefixlen < within.prefixlen:
+    if not part_of(part, within):
         hint = "Leave out what is not of the range: it needs no reservation."
         raise BadInput(wanted, text, hint=hint, reason="reserved_outside_range")
     return part
@@ -282,3 +282,13 @@ def overlaps(one: Network, other: Network) -> bool:
     return int(one.network_address) <= int(other.broadcast_address) and int(other.network_address) <= int(
         one.broadcast_address
     )
+
+
+def part_of(inner: Network, outer: Network) -> bool:
+    """Whether a network lies in another one as a whole."""
+    return overlaps(inner, outer) and inner.prefixlen >= outer.prefixlen
+
+
+def collide(one: Network, other: Network, kept: Sequence[Network]) -> bool:
+    """Whether two networks share an address, unless the other lies in a part that is kept free."""
+    return overlaps(one, other) and not any(part_of(other, part) for part in kept)

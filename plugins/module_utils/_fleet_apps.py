@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from . import _fleet_networks as nets
-from ._addresses import overlaps
+from ._addresses import collide, overlaps
 from ._checks import Finding, Severity
 from ._fleet_member import App, Member, networks, who_has
 from ._whereabouts import Network
@@ -151,7 +151,7 @@ def _subnets(member: Member, wanted: Sequence[Network]) -> Iterator[Finding]:
     others = [each for each in nets.named(member) if each.kind in _APART]
     for app, subnet in [(each, subnet) for each in member.apps for subnet in each.subnets]:
         for mine in wanted:
-            if overlaps(mine, subnet) and not any(nets.within(subnet, part) for part in kept):
+            if collide(mine, subnet, kept):
                 hint = "The same addresses would be in both: choose another subnet, or another range."
                 apart = f"gateways apart from the migration network's range {mine}"
                 yield Finding("vm-network-overlaps-range", "error", "", _title(app), apart, str(subnet), hint)

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ._addresses import overlaps
+from ._addresses import collide, overlaps
 from ._checks import Finding, Severity
 from ._fleet_member import Member, networks
 from ._networks import Net
@@ -89,7 +89,7 @@ def _range(wanted: Network, member: Member) -> Iterator[Finding]:
     hint = "Choose another range; migration_network_avoid says what to keep off."
     found += [("a network to avoid", network, hint) for network in networks(member.texts("avoid"))]
     for what, net, hint in found:
-        if overlaps(wanted, net) and not any(within(net, part) for part in kept):
+        if collide(wanted, net, kept):
             yield Finding(
                 "range-overlaps-network",
                 "error",
@@ -140,8 +140,3 @@ def _segments(member: Member) -> set[str]:
     """The L2VNI of the migration network itself, whose gateway may well be in the range, and those of the VMs."""
     own = [(member.called("l2vni"), member.number("vni")), *((app.name, app.vni) for app in member.apps)]
     return {item["name"] for name, number in own for item in member.segments(name, number)}
-
-
-def within(inner: Network, outer: Network) -> bool:
-    """Whether a network is part of another."""
-    return overlaps(inner, outer) and inner.prefixlen >= outer.prefixlen

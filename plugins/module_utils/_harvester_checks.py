@@ -14,7 +14,7 @@ from . import _harvester as harvester
 from . import _harvester_config as config
 from . import _kubevirt as kv
 from . import _whereabouts as whereabouts
-from ._addresses import Slice, overlaps
+from ._addresses import Slice, collide
 from ._checks import Finding
 from ._cluster import Object, namespaced_name
 from ._harvester import Seen, annotations_of
@@ -187,9 +187,7 @@ def _networks(wanted: Wanted, network: Network, seen: Seen) -> Iterator[Finding]
     mine = ipaddress.ip_network(network.range)
     kept = wanted.slice.reserved if wanted.slice else ()
     for what, other in (*named, *wanted.avoid):
-        if overlaps(mine, other) and not any(
-            overlaps(other, part) and other.prefixlen >= part.prefixlen for part in kept
-        ):
+        if collide(mine, other, kept):
             hint = "Packets would go astray: choose another range, or reserve single addresses that others have."
             yield _finding(
                 seen, "range-overlaps-network", f"range {mine} apart from others", f"{what} is {other}", hint

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from . import _networks as networks
-from ._addresses import overlaps
+from ._addresses import collide
 from ._checks import Finding
 from ._cluster import Cluster
 from ._nad_config import Wanted
@@ -43,9 +43,5 @@ def check(wanted: Wanted, named: Iterable[Named], cluster: str) -> list[Finding]
         )
         for piece in wanted.pieces
         for name, other in named
-        if overlaps(piece.network, other) and not any(_within(other, part) for part in piece.reserved)
+        if collide(piece.network, other, piece.reserved)
     ]
-
-
-def _within(inner: Network, outer: Network) -> bool:
-    return overlaps(inner, outer) and inner.prefixlen >= outer.prefixlen

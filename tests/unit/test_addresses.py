@@ -270,3 +270,12 @@ def test_reserved_addresses_are_named_once_and_the_gateway_first() -> None:
 def test_networks_overlap_where_they_share_an_address_of_one_family(other: str, shared: bool) -> None:
     found = ipaddress.ip_network(other)
     assert addresses.overlaps(DEMO, found) == addresses.overlaps(found, DEMO) == shared
+
+
+def test_networks_do_not_collide_within_a_part_that_is_kept_free() -> None:
+    kept = (ipaddress.ip_network("192.170.10.8/29"),)
+    inside, beyond = ipaddress.ip_network("192.170.10.8/30"), ipaddress.ip_network("192.170.10.0/28")
+    assert addresses.collide(DEMO, inside, ())
+    assert not addresses.collide(DEMO, inside, kept)
+    assert addresses.collide(DEMO, beyond, kept)
+    assert not addresses.collide(DEMO, ipaddress.ip_network("10.96.0.0/12"), ())
