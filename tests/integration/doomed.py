@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from integration.playbooks import command
+from integration.playbooks import changed, command
 from testbed.proxy import Proxy
 from testbed.proxy_rules import Action, Request, writes
 
@@ -57,12 +57,12 @@ class Doomed:
         return process.returncode, output
 
     def until_done(self, name: str, *arguments: str, **extra: Any) -> list[str]:
-        """Run again and again until a run is left alone; the writes at which the others were killed."""
+        """Run again and again until a run is left alone, having nothing to do; the writes at which the others died."""
         self.killed_at.clear()
         for _ in range(MOST_WRITES):
             before = len(self.killed_at)
             code, output = self.run(name, *arguments, **extra)
             if len(self.killed_at) == before:
-                assert code == 0, output
+                assert (code, sum(changed(output).values())) == (0, 0), output
                 return list(self.killed_at)
         raise AssertionError(f"{name} still writes after {MOST_WRITES} runs: {self.killed_at}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from integration.calls import Called, on
+from testbed.resources import Object
 from testbed.testing import TestBed, TestCluster
 
 NETWORK = "migration-evpn"
@@ -35,3 +36,15 @@ def wire(bed: TestBed, cluster: TestCluster) -> Called:
     called = on(cluster, "kubevirt_migrations", decentralized=True, network=NETWORK, wait_timeout=60)
     assert called["kubevirt_migrations"]["settled"]
     return called
+
+
+def vm_on(network: str, name: str) -> Object:
+    """A VM of namespace default that is switched off and would join a network."""
+    disk = {"name": "os", "containerDisk": {"image": "quay.io/kubevirt/fedora"}}
+    devices = {"disks": [{"name": "os", "disk": {"bus": "virtio"}}], "interfaces": [{"name": "red", "bridge": {}}]}
+    domain = {"devices": devices, "resources": {"requests": {"memory": "128M"}}}
+    inner = {"domain": domain, "networks": [{"name": "red", "multus": {"networkName": network}}], "volumes": [disk]}
+    return {
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": {"runStrategy": "Halted", "template": {"spec": inner}},
+    }

@@ -34,7 +34,7 @@ class Ran:
     @property
     def changed(self) -> dict[str, int]:
         """How many tasks changed something, by host."""
-        return {host: int(changed) for host, changed, _failed in _RECAP.findall(self.output)}
+        return changed(self.output)
 
     def succeeded(self) -> Ran:
         """Fails the test, with what was printed, unless the run succeeded."""
@@ -75,6 +75,13 @@ def playbook(
     ) as process:
         heard += [(time.monotonic(), line) for line in process.stdout or ()]
     return Ran(process.returncode, "".join(line for _when, line in heard), written(bed, marks, user), heard)
+
+
+def changed(output: str) -> dict[str, int]:
+    """How many tasks changed something, by host, as the last lines of a run say."""
+    found = {host: int(number) for host, number, _failed in _RECAP.findall(output)}
+    assert found, f"no host came to the end:\n{output}"
+    return found
 
 
 def command(name: str, *arguments: str, inventory: Path = DEMO, **extra: Any) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.harvester import LIMITS, NAMESPACE, addresses, network, setting
 from integration.playbooks import Ran, playbook, written
 from testbed.testing import TestBed, own_bed
 
@@ -55,10 +56,16 @@ def nothing_to_do(ran: Ran) -> None:
     assert ran.writes == [], ran.output
 
 
-def test_six_clusters_get_their_network_and_keep_it(run: Any) -> None:
+def test_a_harvester_cluster_without_a_cluster_network_is_refused(run: Any) -> None:
+    assert "cluster_network" in run("site", fleet="oslo", migration_network_cluster_network="").refused().output
+
+
+def test_six_clusters_get_their_network_and_keep_it(fleet: TestBed, run: Any) -> None:
     run("site", fleet=FIRST).succeeded()
+    oslo = fleet.clusters["oslo"]
+    assert len(set(addresses(oslo))) == 3
+    assert json.loads(setting(oslo, LIMITS)["value"])["bandwidthPerMigration"] == "64Mi"
     nothing_to_do(run("site", fleet=FIRST))
-    nothing_to_do(run("verify", fleet=FIRST))
 
 
 def test_a_cluster_joins_and_nobody_moves(fleet: TestBed, run: Any) -> None:
@@ -70,15 +77,14 @@ def test_a_cluster_joins_and_nobody_moves(fleet: TestBed, run: Any) -> None:
     assert paths == {"kubevirt-external-ca", "livemigration-trust"}, "only the trust in it is new to them"
 
 
-def test_a_network_that_was_lost_is_reported_and_mended(fleet: TestBed, run: Any) -> None:
+def test_what_was_lost_or_changed_by_hand_is_reported_and_mended(fleet: TestBed, run: Any) -> None:
     fleet.clusters["turin"].client.delete(NAD, "migration", "kubevirt")
-    found = run("verify")
-    assert found.code != 0
-    assert found.writes == []
-    assert "turin" in found.output
-    assert "NetworkAttachmentDefinition kubevirt/migration" in found.output
+    by_hand = {"spec": {"configuration": {"migrations": {"network": None}}}}
+    fleet.clusters["oslo"].client.patch("kubevirts", "kubevirt", by_hand, NAMESPACE)
+    found = run("verify").refused()
+    for told in ("turin", "NetworkAttachmentDefinition kubevirt/migration", "oslo", "vm-migration-network"):
+        assert told in found.output
     run("site").succeeded()
-    nothing_to_do(run("site"))
     nothing_to_do(run("verify"))
 
 
@@ -92,6 +98,8 @@ def test_the_fleet_is_renumbered_without_two_pods_having_one_address(fleet: Test
 
 def test_all_of_it_goes_again(fleet: TestBed, run: Any) -> None:
     run("teardown", migration_network_max_clusters=16).succeeded()
+    oslo = fleet.clusters["oslo"]
+    assert (network(oslo), setting(oslo)["value"], addresses(oslo)) == (None, "", [])
     for name, cluster in fleet.clusters.items():
         assert networks(fleet, name) == [], name
         for kubevirt in cluster.client.list("kubevirts"):

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from integration.doomed import Doomed
@@ -36,12 +35,6 @@ def doomed(separate_bed: TestBed, tmp_path: Path) -> Iterator[Doomed]:
         yield Doomed(tmp_path, proxies)
 
 
-def assert_as_undisturbed(bed: TestBed, name: str, **extra: Any) -> None:
-    """An undisturbed run finds nothing to do."""
-    again = playbook(bed, name, **extra).succeeded()
-    assert (again.writes, sum(again.changed.values())) == ([], 0), again.output
-
-
 def the(bed: TestBed, cluster: str, kind: str) -> Object:
     return bed.clusters[cluster].client.need(kind, VM, "default")
 
@@ -51,14 +44,12 @@ def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
     # Both clusters are worked on at once, so a kill can end the writes of both.
     for kind in ("l2vnis", NADS, "kubevirts", "configmaps"):
         assert [write for write in killed if kind in write], killed
-    assert_as_undisturbed(separate_bed, "site")
     playbook(separate_bed, "verify").succeeded()
 
     before = the(separate_bed, "cluster-a", "virtualmachineinstances")
     move = {"source": "cluster-a", "target": "cluster-b", "vms": f"default/{VM}"}
     killed = doomed.until_done("migrate", **move)
     assert len([write for write in killed if "virtualmachineinstancemigrations" in write]) >= 3, killed
-    assert_as_undisturbed(separate_bed, "migrate", **move)
 
     after = the(separate_bed, "cluster-b", "virtualmachineinstances")
     assert after["status"]["phase"] == "Running"
@@ -75,4 +66,3 @@ def test_killed_at_every_write(separate_bed: TestBed, doomed: Doomed) -> None:
     killed = doomed.until_done("teardown")
     for verb, kind in (("PATCH", "configmaps"), ("PATCH", "kubevirts"), ("DELETE", NADS), ("DELETE", "l2vnis")):
         assert [write for write in killed if kind in write and verb in write], killed
-    assert_as_undisturbed(separate_bed, "teardown")
