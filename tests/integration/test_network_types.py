@@ -112,6 +112,12 @@ def test_an_overlay(bed: TestBed, cluster: TestCluster) -> None:
     assert kubevirt["spec"]["configuration"]["migrations"]["maxDowntimeMs"] == 700
 
 
+def test_an_overlay_that_leaves_out_a_node_of_virt_handler(bed: TestBed) -> None:
+    nowhere = OVERLAY | {"migration_network_node_selector": {"match_labels": {"zone": "nowhere"}}}
+    refused = site(bed, **nowhere).refused().output
+    assert "node_selector leaves out cluster-a-node-1" in refused, refused
+
+
 def test_another_number_beside_it(bed: TestBed, cluster: TestCluster) -> None:
     """The pods keep the bridge of the old one until they have left it."""
     done = site(bed, **OVERLAY, migration_network_vni=777).succeeded()
