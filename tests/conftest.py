@@ -15,8 +15,8 @@ import pytest
 if TYPE_CHECKING:
     from testbed.testing import TestBed
 
-_MOST_WORKERS = 4
-"""The beds of a worker take up to 4 GB."""
+_MOST_WORKERS = 3
+"""The beds of a worker take up to 7 GB."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,9 +25,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Every worker has a bed of its own; clusters that are there already are one worker's alone."""
+    """Every worker has a bed of its own; clusters that are there already are one worker's alone.
+
+    There are more workers than cores, as each waits a third of its time, for a rollout or a copy.
+    """
     given = os.environ.get("TESTBED_KUBECONFIGS") or os.environ.get("TESTBED_NAME")
-    return 0 if given else min(os.cpu_count() or 1, _MOST_WORKERS)
+    return 0 if given else min((os.cpu_count() or 1) + 1, _MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from conformance.compare import Who
-from conformance.vm_aspects import known_states, merged
+from conformance.compare import Row, Who
+from conformance.vm_aspects import known_states, merged, tell
 
 VMI, VM = Who("a", "VirtualMachineInstance", "vm"), Who("a", "VirtualMachine", "vm")
 STATE = "migration state"
@@ -56,3 +56,20 @@ def test_more_than_a_few_states_of_other_recordings_are_another_story() -> None:
 def test_only_what_shows_another_object_may_miss_a_state() -> None:
     assert not passes(RECORDED, ["none", "begun", "copied", "done"], aspect="phase")
     assert not passes(RECORDED, ["none", "begun", "copied", "done"], who=VM)
+
+
+def _ended(**state: object) -> Row:
+    """A migration that failed, with what it has copied of its instance."""
+    kind = "VirtualMachineInstanceMigration"
+    state |= {"migrationUid": "1", "endTimestamp": "then"}
+    return {"site": "b", "event": "MODIFIED", "kind": kind, "name": "vm-target", "phase": "Failed"} | {
+        "migrationState": state
+    }
+
+
+def test_a_copy_that_came_before_the_failure_was_marked_is_not_the_end() -> None:
+    late = _ended(failed=True, completed=True)
+    told = [tell(rows, lambda *_all: True) for rows in ([late], [_ended(), late])]
+    assert told[0]["outcome"] == told[1]["outcome"]
+    assert told[0]["migration state"] == told[1]["migration state"]
+    assert tell([_ended()], lambda *_all: True)["outcome"] == {}
