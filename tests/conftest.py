@@ -25,12 +25,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Every worker has a bed of its own; clusters that are there already are one worker's alone.
-
-    There are more workers than cores, as each waits a third of its time, for a rollout or a copy.
-    """
+    """Every worker has a bed of its own; clusters that are there already are one worker's alone."""
     given = os.environ.get("TESTBED_KUBECONFIGS") or os.environ.get("TESTBED_NAME")
-    return 0 if given else min((os.cpu_count() or 1) + 1, _MOST_WORKERS)
+    return 0 if given else min(os.cpu_count() or 1, _MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from integration.playbooks import changed, command
+from testbed.process import children
 from testbed.proxy import Proxy
 from testbed.proxy_rules import Action, Request, writes
 
@@ -36,7 +37,7 @@ class Doomed:
         with self._lock, contextlib.suppress(ProcessLookupError):
             if self._process is not None:
                 self.killed_at.append(str(request))
-                os.killpg(self._process.pid, signal.SIGKILL)
+                _end(self._process.pid)
                 self._process = None
 
     def run(self, name: str, *arguments: str, **extra: Any) -> tuple[int, str]:
@@ -49,7 +50,6 @@ class Doomed:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
         ) as process:
             with self._lock:
                 self._process = process
@@ -66,3 +66,14 @@ class Doomed:
                 assert (code, sum(changed(output).values())) == (0, 0), output
                 return list(self.killed_at)
         raise AssertionError(f"{name} still writes after {MOST_WRITES} runs: {self.killed_at}")
+
+
+def _end(pid: int) -> None:
+    """Kill a run with all its workers: each is a session of its own, which outlives the run and would write on."""
+    os.kill(pid, signal.SIGSTOP)
+    family = [pid]
+    for each in family:
+        family += children(each)
+    for each in family:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)

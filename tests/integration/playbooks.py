@@ -9,7 +9,7 @@ import json
 import os
 import re
 import subprocess
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,6 @@ class Ran:
     code: int
     output: str
     writes: list[Write]
-    heard: list[tuple[float, str]]
-    """Each line, and when it was printed."""
 
     @property
     def changed(self) -> dict[str, int]:
@@ -56,15 +54,17 @@ def playbook(
     user: str = "admin",
     environment: dict[str, str] | None = None,
     inventory: Path = DEMO,
+    hear: Callable[[str], object] = str,
     **extra: Any,
 ) -> Ran:
     """Run a playbook of the collection.
 
     :param user: whose writes count.
+    :param hear: is told every line when it is printed.
     :param extra: extra variables.
     """
     marks = {cluster: bed.clusters[cluster].mark() for cluster in bed.clusters}
-    heard: list[tuple[float, str]] = []
+    lines: list[str] = []
     with subprocess.Popen(
         command(name, *arguments, inventory=inventory, **extra),
         env=os.environ | {"DEMO_KUBECONFIGS": str(bed.directory)} | (environment or {}),
@@ -73,8 +73,10 @@ def playbook(
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-        heard += [(time.monotonic(), line) for line in process.stdout or ()]
-    return Ran(process.returncode, "".join(line for _when, line in heard), written(bed, marks, user), heard)
+        for line in process.stdout or ():
+            lines.append(line)
+            hear(line)
+    return Ran(process.returncode, "".join(lines), written(bed, marks, user))
 
 
 def changed(output: str) -> dict[str, int]:

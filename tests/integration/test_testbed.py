@@ -20,6 +20,7 @@ from testbed import daemon
 from testbed.bed import beds
 from testbed.control import BedError
 from testbed.kube import ApiError
+from testbed.process import children
 from testbed.testing import Client, TestBed, TestCluster
 
 # Nothing but the control plane: what is started here is not looked into.
@@ -74,10 +75,10 @@ def test_two_starts_at_once_make_one_bed(name: str) -> None:
 def test_killed_it_leaves_nothing_that_stops_the_next_start(name: str) -> None:
     daemon.spawn(name, ["one"], BARE)
     status = json.loads((beds() / name / "bed.json").read_text())
-    children = _children(status["pid"])
-    assert len(children) == 4
+    processes = children(status["pid"])
+    assert len(processes) == 4
     os.kill(status["pid"], signal.SIGKILL)
-    _until(lambda: not any(_alive(child) for child in children), "children die with the daemon")
+    _until(lambda: not any(_alive(child) for child in processes), "children die with the daemon")
     assert _testbed("status", "--name", name).returncode == 3
     daemon.spawn(name, ["one"], BARE)
     assert json.loads((beds() / name / "bed.json").read_text())["pid"] != status["pid"]
@@ -106,7 +107,7 @@ def test_a_start_that_fails_says_why_and_leaves_no_process(name: str) -> None:
 def test_a_broken_control_plane_ends_the_bed(name: str) -> None:
     daemon.spawn(name, ["one"], BARE)
     pid = json.loads((beds() / name / "bed.json").read_text())["pid"]
-    os.kill(_children(pid)[0], signal.SIGKILL)
+    os.kill(children(pid)[0], signal.SIGKILL)
     _until(lambda: not daemon.running(name), "the daemon ends")
     assert "stopping:" in daemon.log_path(name).read_text()
 
@@ -153,10 +154,6 @@ def _testbed(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def _options(settings: tuple[str, ...]) -> list[str]:
     return [f"--set={setting}" for setting in settings]
-
-
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _alive(pid: int) -> bool:

@@ -50,6 +50,12 @@ def free_ports(count: int) -> list[int]:
     raise OSError(f"no {count} free ports in {_PORTS.start}-{_PORTS.stop - 1}")
 
 
+def children(pid: int) -> list[int]:
+    """The processes that a process has started and that still run."""
+    lists = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in lists for child in each.read_text().split()]
+
+
 def tail(path: Path, lines: int = 20) -> str:
     """The end of a log, for an error message."""
     try:

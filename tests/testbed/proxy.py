@@ -14,7 +14,7 @@ import json
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,7 +190,9 @@ class Proxy:
 
     def _abort(self) -> None:
         for transport in list(self._transports):
-            transport.abort()
+            # Before Python 3.11.4 a TLS connection that is closed already does not know how to.
+            with suppress(AttributeError):
+                transport.abort()
         self._transports.clear()
 
     def _write_kubeconfig(self) -> None:
