@@ -67,7 +67,8 @@ def playbook(
     lines: list[str] = []
     with subprocess.Popen(
         command(name, *arguments, inventory=inventory, **extra),
-        env=os.environ | {"DEMO_KUBECONFIGS": str(bed.directory)} | (environment or {}),
+        # Into a pipe Ansible writes line by line only when told to, as it does on a terminal.
+        env=os.environ | {"DEMO_KUBECONFIGS": str(bed.directory), "PYTHONUNBUFFERED": "1"} | (environment or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
