@@ -39,6 +39,12 @@ class Ran:
         assert self.code == 0, self.output
         return self
 
+    def did_nothing(self) -> Ran:
+        """Fails the test unless the run succeeded, counted no change and wrote nothing."""
+        self.succeeded()
+        assert (self.writes, sum(self.changed.values())) == ([], 0), self.output
+        return self
+
     def refused(self) -> Ran:
         """Fails the test unless the run failed cleanly and without a write."""
         assert self.code != 0, self.output

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from integration.harvester import LIMITS, NAMESPACE, addresses, network, setting
-from integration.playbooks import Ran, playbook, written
+from integration.playbooks import playbook, written
 from testbed.testing import TestBed, own_bed
 
 pytestmark = pytest.mark.simulated
@@ -49,13 +49,6 @@ def run(fleet: TestBed) -> Any:
     return functools.partial(playbook, fleet, inventory=FLEET)
 
 
-def nothing_to_do(ran: Ran) -> None:
-    """The run found everything as it should be: no change counted, none written."""
-    ran.succeeded()
-    assert set(ran.changed.values()) == {0}, ran.output
-    assert ran.writes == [], ran.output
-
-
 def test_a_harvester_cluster_without_a_cluster_network_is_refused(run: Any) -> None:
     assert "cluster_network" in run("site", fleet="oslo", migration_network_cluster_network="").refused().output
 
@@ -65,7 +58,7 @@ def test_six_clusters_get_their_network_and_keep_it(fleet: TestBed, run: Any) ->
     oslo = fleet.clusters["oslo"]
     assert len(set(addresses(oslo))) == 3
     assert json.loads(setting(oslo, LIMITS)["value"])["bandwidthPerMigration"] == "64Mi"
-    nothing_to_do(run("site", fleet=FIRST))
+    run("site", fleet=FIRST).did_nothing()
 
 
 def test_a_cluster_joins_and_nobody_moves(fleet: TestBed, run: Any) -> None:
@@ -85,7 +78,7 @@ def test_what_was_lost_or_changed_by_hand_is_reported_and_mended(fleet: TestBed,
     for told in ("turin", "NetworkAttachmentDefinition kubevirt/migration", "oslo", "vm-migration-network"):
         assert told in found.output
     run("site").succeeded()
-    nothing_to_do(run("verify"))
+    run("verify").did_nothing()
 
 
 def test_the_fleet_is_renumbered_without_two_pods_having_one_address(fleet: TestBed, run: Any) -> None:
@@ -93,7 +86,7 @@ def test_the_fleet_is_renumbered_without_two_pods_having_one_address(fleet: Test
     run("site", migration_network_max_clusters=16).succeeded()
     after = {name: slice_of(fleet, name) for name in KINDS}
     assert all(after[name] != before[name] for name in KINDS if name != "munich"), (before, after)
-    nothing_to_do(run("site", migration_network_max_clusters=16))
+    run("site", migration_network_max_clusters=16).did_nothing()
 
 
 def test_all_of_it_goes_again(fleet: TestBed, run: Any) -> None:
@@ -104,7 +97,7 @@ def test_all_of_it_goes_again(fleet: TestBed, run: Any) -> None:
         assert networks(fleet, name) == [], name
         for kubevirt in cluster.client.list("kubevirts"):
             assert "network" not in kubevirt["spec"]["configuration"].get("migrations", {}), name
-    nothing_to_do(run("teardown", migration_network_max_clusters=16))
+    run("teardown", migration_network_max_clusters=16).did_nothing()
 
 
 def networks(fleet: TestBed, name: str) -> list[dict[str, Any]]:
