@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from conformance.pair import KUBEVIRT, Pair, until
+from testbed.until import until
+
+from conformance.pair import KUBEVIRT, Pair
 from conformance.rows import network_status
 from conformance.vm_scenarios import NAMESPACE, VM, VMI, VMIM, Play
 
@@ -58,23 +60,14 @@ def printable(obj: Object) -> str:
 def shows(play: Play, site: str, text: str, seconds: float = 30.0) -> None:
     """Until the instance at a site says why its migration does not get on; `text` is a pattern."""
     pattern = re.compile(text)
-    last: list[str] = []
-
-    def said() -> bool:
-        last[:] = [message(vmi(play, site))]
-        return bool(pattern.search(last[0]))
-
-    try:
-        until(said, seconds, text)
-    except AssertionError as error:
-        raise AssertionError(f"{error}; last seen: {last[0]!r}") from None
+    until(lambda: message(vmi(play, site)), text, seconds, holds=lambda said: bool(pattern.search(said)))
 
 
 def copying(play: Play) -> None:
     """Open both sides and wait until the guest is known at both."""
     play.open()
     play.phase("b", "target", "Running")
-    until(lambda: "targetNodeDomainDetected" in state(vmi(play, "a")), 20, "the guest known at the source")
+    until(lambda: "targetNodeDomainDetected" in state(vmi(play, "a")), "the guest known at the source", 20)
 
 
 def holds(true: Callable[[], bool], seconds: float, what: str) -> None:
@@ -94,7 +87,7 @@ def renew_ca(pair: Pair, site: str) -> None:
     wanted = "64Mi" if spec.get("bandwidthPerMigration") != "64Mi" else "65Mi"
     patch = {"spec": {"configuration": {"migrations": {"bandwidthPerMigration": wanted}}}}
     client.patch("kubevirts", "kubevirt", patch, KUBEVIRT)
-    until(lambda: pair.current_ca(site) != before, 30, f"a new CA at {site}")
+    until(lambda: pair.current_ca(site) != before, f"a new CA at {site}", 30)
 
 
 def migration_addresses(pod: dict[str, Any]) -> list[str]:

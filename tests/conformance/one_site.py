@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from testbed.until import until
 
 from conformance.rows import fingerprints
 from conformance.site_scenario import GATE, KUBEVIRT
@@ -81,10 +81,3 @@ class Site:
     def _certificates(self, name: str) -> list[str]:
         found = self.client.get("configmaps", name, KUBEVIRT)
         return fingerprints((found or {}).get("data", {}).get("ca-bundle", ""))
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while not true():
-        assert time.monotonic() < deadline, f"not seen within {_SECONDS} s: {what}"
-        time.sleep(0.02)

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import base64
 import json
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from testbed.until import until
 
 from conformance.rows import fingerprints
 
@@ -41,7 +41,7 @@ class Pair:
 
     def trust(self) -> None:
         """Each side's current CA in the other's bundle; the inbox is written again until it is."""
-        until(self._trust_once, _SETTLED, "trust in both directions")
+        until(self._trust_once, "trust in both directions", _SETTLED)
 
     def address(self, site: str) -> str:
         """Where the site's synchronization controller is to be reached."""
@@ -109,15 +109,7 @@ class Pair:
             )
             return wanted and rolled and addresses[0].startswith(prefix)
 
-        until(ready, _SETTLED, f"the migration network on every pod at {site}")
-
-
-def until(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Ask again until something holds."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.05)
+        until(ready, f"the migration network on every pod at {site}", _SETTLED)
 
 
 def _found(obj: dict[str, Any] | None) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
+from testbed.until import until
 
 from conformance.recorder import Recorder
 from conformance.rows import fingerprints
@@ -81,7 +82,9 @@ class Sites:
             observed = status.get("observedGeneration") == kubevirt["metadata"]["generation"]
             return observed and bool(status.get("synchronizationAddresses")) == addresses
 
-        return _until(lambda: self.get(site, "kubevirts", "kubevirt"), done, f"KubeVirt of {site} settled")
+        return until(
+            lambda: self.get(site, "kubevirts", "kubevirt"), f"KubeVirt of {site} settled", _SECONDS, holds=done
+        )
 
     def await_update(self, site: str) -> None:
         """Wait until virt-operator says that it replaces what is there, and is held up in it."""
@@ -89,7 +92,7 @@ class Sites:
         def said(kubevirt: Object) -> bool:
             return any(each.get("reason") == "UpdateInProgress" for each in kubevirt["status"]["conditions"])
 
-        _until(lambda: self.get(site, "kubevirts", "kubevirt"), said, f"an update under way at {site}")
+        until(lambda: self.get(site, "kubevirts", "kubevirt"), f"an update under way at {site}", _SECONDS, holds=said)
 
     def await_bundle(self, site: str, *order: str) -> None:
         """Wait until the bundle begins with the current CAs of these sites, in this order."""
@@ -98,11 +101,16 @@ class Sites:
         def sorted_in(config_map: Object) -> bool:
             return fingerprints(config_map["data"]["ca-bundle"])[: len(first)] == first
 
-        _until(lambda: self.get(site, "configmaps", "kubevirt-ca"), sorted_in, f"{order} in {site}'s bundle")
+        until(
+            lambda: self.get(site, "configmaps", "kubevirt-ca"),
+            f"{order} in {site}'s bundle",
+            _SECONDS,
+            holds=sorted_in,
+        )
 
     def await_renewal(self, site: str, before: str) -> None:
         """Wait until the site has another CA than before and trusts it itself."""
-        _until(lambda: {"ca": self.authority(site)}, lambda seen: seen["ca"] != before, f"a new CA of {site}")
+        until(lambda: self.authority(site), f"a new CA of {site}", _SECONDS, holds=lambda seen: seen != before)
         self.await_bundle(site, site)
 
     def authority(self, site: str) -> str:
@@ -189,12 +197,3 @@ def take_down(sites: Sites) -> None:
     sites.configure("a", {"developerConfiguration": {"featureGates": []}})
     sites.await_renewal("a", current)
     sites.settle("a", addresses=False)
-
-
-def _until(look: Callable[[], Object], done: Callable[[Object], bool], what: str) -> Object:
-    deadline = time.monotonic() + _SECONDS
-    while not done(seen := look()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not seen within {_SECONDS} s: {what}; last: {seen}")
-        time.sleep(0.02)
-    return seen

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from testbed.until import until
 
 from conformance.move_facts import (
     condition,
@@ -23,7 +24,7 @@ from conformance.move_facts import (
     vmi,
     vmim,
 )
-from conformance.pair import KUBEVIRT, until
+from conformance.pair import KUBEVIRT
 from conformance.vm_scenarios import NAMESPACE, VM, VMI, VMIM, Play, play
 
 A, B = "cluster-a", "cluster-b"
@@ -35,10 +36,10 @@ def test_a_restarted_leader_of_the_source_lets_an_always_vm_start_again(move: Pl
         copying(move)
         before = vmi(move, "a")["metadata"]["uid"]
         move.pair.bed.ask("fault-set", name="sync-restart", cluster=A, times=None, args={})
-        until(lambda: "syncAddress" in state(vmi(move, "a"))["sourceState"], 10, "both addresses on the source")
+        until(lambda: "syncAddress" in state(vmi(move, "a"))["sourceState"], "both addresses on the source", 10)
         move.ended("b", "target", "Succeeded")
-    until(lambda: vmi(move, "a").get("metadata", {}).get("uid", before) != before, 30, "another instance at the source")
-    until(lambda: phase(vmi(move, "a")) == "Running", 30, "two guests")
+    until(lambda: vmi(move, "a").get("metadata", {}).get("uid", before) != before, "another instance at the source", 30)
+    until(lambda: phase(vmi(move, "a")) == "Running", "two guests", 30)
     assert vm(move, "a")["spec"]["runStrategy"] == "Always"
     assert phase(vmi(move, "b")) == "Running"
 
@@ -50,7 +51,7 @@ def test_the_guard_makes_the_restart_harmless(move: Play) -> None:
         copying(move)
         move.pair.bed.ask("fault-set", name="sync-restart", cluster=A, times=None, args={})
         move.ended("b", "target", "Succeeded")
-    until(lambda: printable(vm(move, "a")) == "Stopped", 30, "the source stopped")
+    until(lambda: printable(vm(move, "a")) == "Stopped", "the source stopped", 30)
     assert phase(vmi(move, "a")) == "Succeeded"
     holds(lambda: phase(vmi(move, "a")) == "Succeeded", 2.0, "nothing starts again at the source")
 
@@ -62,7 +63,7 @@ def test_a_restarted_leader_of_the_target_is_only_seen_for_a_moment(move: Play) 
         copying(move)
         move.pair.bed.ask("fault-set", name="sync-restart", cluster=B, times=None, args={})
         move.ended("b", "target", "Succeeded")
-    until(lambda: printable(vm(move, "a")) == "Stopped", 30, "the source stopped")
+    until(lambda: printable(vm(move, "a")) == "Stopped", "the source stopped", 30)
     assert state(vmi(move, "a"))["completed"] is True
     assert "failed" not in state(vmi(move, "a"))
 
@@ -73,7 +74,7 @@ def test_a_new_ca_does_not_end_a_copy_under_way(move: Play) -> None:
         copying(move)
         renew_ca(move.pair, "a")
         move.ended("b", "target", "Succeeded")
-    until(lambda: vm(move, "a")["spec"]["runStrategy"] == "Halted", 30, "the source halted")
+    until(lambda: vm(move, "a")["spec"]["runStrategy"] == "Halted", "the source halted", 30)
     with play(move.pair, "distrusted") as other:
         other.start("a")
         other.receive("b")
@@ -141,16 +142,16 @@ def test_state_left_by_a_receive_migration_sends_the_next_one_to_scheduling_for_
     """Rows 24 and 27: a running VM takes a receive migration, and what it leaves looks like a peer that answered."""
     client = move.pair.clients["a"]
     move.open_target_of_running("a", "stray")
-    until(lambda: bool(state(vmi(move, "a"))), 10, "the receive migration's mark on a running instance")
+    until(lambda: bool(state(vmi(move, "a"))), "the receive migration's mark on a running instance", 10)
     move.cancel("a", "target")
-    until(lambda: not vmim(move, "a", "target"), 10, "the receive migration gone")
+    until(lambda: not vmim(move, "a", "target"), "the receive migration gone", 10)
     move.open_source("a", "", "")
     move.phase("a", "source", "Scheduling")
     # Deleted before the instance names it, it would go at once.
     uid = vmim(move, "a", "source")["metadata"]["uid"]
-    until(lambda: state(vmi(move, "a")).get("migrationUid") == uid, 10, "its mark on the instance")
+    until(lambda: state(vmi(move, "a")).get("migrationUid") == uid, "its mark on the instance", 10)
     move.cancel("a", "source")
-    until(lambda: condition(vmim(move, "a", "source"), "migrationAbortRequested") == "True", 10, "the abort noted")
+    until(lambda: condition(vmim(move, "a", "source"), "migrationAbortRequested") == "True", "the abort noted", 10)
     holds(lambda: bool(vmim(move, "a", "source")), 1.0, "it stays")
     assert vmim(move, "a", "source")["metadata"]["finalizers"] == ["kubevirt.io/migrationJobFinalize"]
     with pytest.raises(Exception, match="in-flight migration detected"):
@@ -163,7 +164,7 @@ def test_a_migration_whose_vm_is_deleted_stays_behind(move: Play) -> None:
     move.open_target("b", "orphan")
     client.delete(VM, move.name, NAMESPACE)
     client.until(lambda found: found is None, VMI, move.name, NAMESPACE)
-    until(lambda: "deletionTimestamp" in vmim(move, "b", "target")["metadata"], 10, "the migration being deleted")
+    until(lambda: "deletionTimestamp" in vmim(move, "b", "target")["metadata"], "the migration being deleted", 10)
     holds(lambda: bool(vmim(move, "b", "target")), 1.0, "it stays")
     assert "kubevirt.io/migrationJobFinalize" in vmim(move, "b", "target")["metadata"]["finalizers"]
     move.act()
@@ -178,7 +179,7 @@ def test_a_receiver_deleted_during_the_copy(move: Play) -> None:
         copying(move)
         move.pair.clients["b"].delete(VM, move.name, NAMESPACE)
         until(
-            lambda: not vmim(move, "b", "target") or phase(vmim(move, "b", "target")) == "Failed", 10, "the target over"
+            lambda: not vmim(move, "b", "target") or phase(vmim(move, "b", "target")) == "Failed", "the target over", 10
         )
         move.ended("a", "source", "Failed")
     assert phase(vmi(move, "a")) == "Running"
@@ -202,7 +203,7 @@ def test_a_target_pod_that_stays_unschedulable_is_given_up(move: Play) -> None:
     try:
         move.open_target("b", "short", **{"kubevirt.io/migrationUnschedulablePodTimeoutSeconds": "2"})
         move.open_source("a", "short", move.pair.address("b"))
-        until(lambda: printable(vm(move, "b")) == "ErrorUnschedulable", 20, "the reason shown")
+        until(lambda: printable(vm(move, "b")) == "ErrorUnschedulable", "the reason shown", 20)
         move.phase("b", "target", "Failed")
     finally:
         for node in client.list("nodes"):
@@ -225,13 +226,13 @@ def test_five_finished_migrations_are_kept(move: Play) -> None:
         metadata = (one["metadata"] for one in client.list(VMIM, NAMESPACE) if one["spec"]["vmiName"] == move.name)
         return sorted(each["name"][-1] for each in metadata if "deletionTimestamp" not in each)
 
-    until(lambda: left() == kept, 20, "the two oldest deleted")
+    until(lambda: left() == kept, "the two oldest deleted", 20)
 
 
 def test_a_condition_says_nothing_after_success(move: Play) -> None:
     move.open()
     move.ended("b", "target", "Succeeded")
-    until(lambda: not vmi(move, "a"), 20, "the source's instance gone")
+    until(lambda: not vmi(move, "a"), "the source's instance gone", 20)
     assert message(vmi(move, "b")) in (
         "",
         f"rpc error: code = Unknown desc = target: unable to locate VMI for migrationID {move.name}-ab",

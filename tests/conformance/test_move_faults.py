@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+from testbed.until import until
+
 from conformance.move_facts import condition, copying, phase, printable, shows, state, vm, vmi, vmim
-from conformance.pair import until
 from conformance.vm_scenarios import NAMESPACE, Play
 
 A, B = "cluster-a", "cluster-b"
@@ -34,7 +35,7 @@ def test_a_copy_that_stands_still_is_given_up(move: Play) -> None:
     with move.pair.bed.fault("copy-seconds", A, seconds="5"):
         copying(move)
         with move.pair.bed.partition(A, B):
-            until(lambda: state(vmi(move, "a")).get("failed") is True, 30, "the copy given up")
+            until(lambda: state(vmi(move, "a")).get("failed") is True, "the copy given up", 30)
         assert state(vmi(move, "a"))["failureReason"] == "Live migration has been aborted"
         move.ended("a", "source", "Failed")
         move.ended("b", "target", "Failed")
@@ -67,7 +68,7 @@ def test_a_source_process_that_dies_ends_the_guest_and_halts_its_vm(move: Play) 
         copying(move)
         with move.pair.bed.fault("guest-crash", A, times=1, vm=f"{NAMESPACE}/{move.name}"):
             move.until("a", "VirtualMachine", lambda row: row.get("runStrategy") == "Halted", "the source halted")
-    until(lambda: not vmim(move, "b", "target") or phase(vmim(move, "b", "target")) == "Failed", 20, "the target over")
+    until(lambda: not vmim(move, "b", "target") or phase(vmim(move, "b", "target")) == "Failed", "the target over", 20)
     assert not state(vmi(move, "b")).get("targetNodeDomainReadyTimestamp"), "nothing arrived"
 
 
@@ -75,7 +76,7 @@ def test_slow_messages_only_take_their_time(move: Play) -> None:
     with move.pair.bed.fault("slow-sync", A, seconds="0.5"), move.pair.bed.fault("slow-sync", B, seconds="0.5"):
         move.open()
         move.ended("b", "target", "Succeeded")
-    until(lambda: vm(move, "a")["spec"]["runStrategy"] == "Halted", 20, "the source halted")
+    until(lambda: vm(move, "a")["spec"]["runStrategy"] == "Halted", "the source halted", 20)
 
 
 def test_a_handler_that_tells_a_wrong_address(move: Play) -> None:
@@ -94,7 +95,7 @@ def test_a_quota_is_told_and_waited_for(move: Play) -> None:
         client.until(lambda found: "hard" in (found or {}).get("status", {}), "resourcequotas", "no-pods", NAMESPACE)
         move.open()
         rejected = "migrationRejectedByResourceQuota"
-        until(lambda: condition(vmim(move, "b", "target"), rejected) == "True", 20, "the quota told")
+        until(lambda: condition(vmim(move, "b", "target"), rejected) == "True", "the quota told", 20)
         assert phase(vmim(move, "b", "target")) == "Pending"
     finally:
         client.delete("resourcequotas", "no-pods", NAMESPACE)

@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from testbed.until import until
 
 from conformance.move_facts import phase, state, vmi
-from conformance.pair import until
 from conformance.vm_scenarios import NAMESPACE, VMIM, Play
 
 BOTH_ENDS = {"sendTo": {"migrationID": "one", "connectURL": "10.0.0.9:9185"}, "receive": {"migrationID": "one"}}
@@ -23,7 +23,7 @@ def test_without_one_end_a_migration_stays_in_its_cluster(move: Play, ends: dict
     meta = {"name": f"{move.name}-source", "namespace": NAMESPACE}
     client.create(VMIM, {"metadata": meta, "spec": {"vmiName": move.name} | ends})
     move.ended("a", "source", "Succeeded")
-    until(lambda: vmi(move, "a")["status"]["nodeName"] != before, 10, "the guest on another node")
+    until(lambda: vmi(move, "a")["status"]["nodeName"] != before, "the guest on another node", 10)
     assert phase(vmi(move, "a")) == "Running"
     assert state(vmi(move, "a"))["completed"] is True
     assert "targetState" not in state(vmi(move, "a"))

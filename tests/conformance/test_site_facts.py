@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from testbed.kube import ApiError
 from testbed.testing import own_bed
+from testbed.until import until
 
-from conformance.one_site import Site, until
+from conformance.one_site import Site
 from conformance.rows import fingerprints, network_status
 from conformance.site_scenario import GATE, KUBEVIRT
 

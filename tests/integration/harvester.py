@@ -4,10 +4,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from typing import Any
 
+from integration import networks
 from integration.calls import Called, on
 from testbed.testing import TestCluster
 
@@ -51,22 +50,9 @@ def nads(cluster: TestCluster) -> list[str]:
 
 
 def addresses(cluster: TestCluster) -> list[str]:
-    """The addresses on migration0 of KubeVirt's pods."""
-    selector = "kubevirt.io in (virt-handler,virt-synchronization-controller)"
-    found: list[str] = []
-    for pod in cluster.client.list("pods", NAMESPACE, selector):
-        status = json.loads(pod["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"])
-        found += [ip for entry in status if entry.get("interface") == "migration0" for ip in entry["ips"]]
-    return found
+    """All addresses on migration0 of KubeVirt's pods."""
+    return [address for own in networks.addresses(cluster, NAMESPACE) for address in own]
 
 
 def written(cluster: TestCluster, mark: int) -> list[str]:
     return [write.path for write in cluster.writes(mark) if "selfsubjectaccessreviews" not in write.path]
-
-
-def until(cluster: TestCluster, true: Callable[[], bool]) -> None:
-    """Ask until it is so: Harvester and its network controller take a moment."""
-    for _ in range(200):
-        if true():
-            return
-    raise AssertionError(cluster.client.list("vlanstatuses"))

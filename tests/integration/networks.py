@@ -8,6 +8,7 @@ from typing import Any
 
 from integration.calls import Called, on
 from testbed.resources import Object
+from testbed.sim import multus
 from testbed.testing import TestBed, TestCluster
 
 NETWORK = "migration-evpn"
@@ -36,6 +37,16 @@ def wire(bed: TestBed, cluster: TestCluster) -> Called:
     called = on(cluster, "kubevirt_migrations", decentralized=True, network=NETWORK, wait_timeout=60)
     assert called["kubevirt_migrations"]["settled"]
     return called
+
+
+def migrating(cluster: TestCluster, namespace: str = "kubevirt") -> list[Object]:
+    """KubeVirt's pods that belong on the migration network."""
+    return cluster.client.list("pods", namespace, "kubevirt.io in (virt-handler,virt-synchronization-controller)")
+
+
+def addresses(cluster: TestCluster, namespace: str = "kubevirt") -> list[list[str]]:
+    """What each of them has on the migration network."""
+    return [multus.addresses(pod, "migration0") for pod in migrating(cluster, namespace)]
 
 
 def vm_on(network: str, name: str) -> Object:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from integration.doomed import Doomed
+from integration.networks import migrating
 from integration.playbooks import playbook
 from testbed.proxy import running
 from testbed.testing import TestBed, TestCluster
@@ -41,8 +42,7 @@ def nads(cluster: TestCluster) -> dict[str, dict[str, Any]]:
 
 def pods(cluster: TestCluster) -> list[dict[str, Any]]:
     """The metadata of the pods on the migration network."""
-    found = cluster.client.list("pods", "kubevirt", "kubevirt.io in (virt-handler,virt-synchronization-controller)")
-    return [pod["metadata"] for pod in found]
+    return [pod["metadata"] for pod in migrating(cluster)]
 
 
 def test_killed_at_every_write_of_a_change(fleet: TestBed, tmp_path: Path) -> None:

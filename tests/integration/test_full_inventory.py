@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from integration.networks import vm_on
+from integration.networks import addresses, vm_on
 from integration.playbooks import playbook
 from testbed.resources import Object
 from testbed.testing import TestBed, TestCluster, own_bed
@@ -53,15 +53,6 @@ def fleet() -> Iterator[TestBed]:
 def counts(cluster: TestCluster) -> list[int]:
     kinds = ("l3vnis", "l2vnis") if cluster.name == "cluster-a" else ("network-l3vnis", "network-l2vnis")
     return [len(cluster.client.list(kind)) for kind in (*kinds, NADS)]
-
-
-def addresses(cluster: TestCluster) -> list[list[str]]:
-    """What every pod of KubeVirt has on the migration network."""
-    found = []
-    for pod in cluster.client.list("pods", "kubevirt"):
-        told = json.loads(pod["metadata"].get("annotations", {}).get("k8s.v1.cni.cncf.io/network-status", "[]"))
-        found += [entry["ips"] for entry in told if entry.get("interface") == "migration0"]
-    return found
 
 
 def test_check_do_do_again(fleet: TestBed) -> None:

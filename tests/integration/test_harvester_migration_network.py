@@ -22,12 +22,12 @@ from integration.harvester import (
     off,
     run,
     setting,
-    until,
     vlan_config,
     written,
 )
 from testbed.kube import ApiError
 from testbed.testing import TestBed, TestCluster, own_bed
+from testbed.until import until
 
 pytestmark = pytest.mark.simulated
 
@@ -148,13 +148,13 @@ def test_a_node_without_the_network_is_named(harvester_bed: TestBed, cluster: Te
     patch = {"spec": {"nodeSelector": selector}}
     cluster.client.patch("vlanconfigs", "both", patch)
     try:
-        until(cluster, lambda: "harvester-node-2" in str(run(cluster).result.get("warnings")))
+        until(lambda: "harvester-node-2" in str(run(cluster).result.get("warnings")), "the node that is left out")
         assert run(cluster, vlan=101).failure["reason"] == "harvester_node_uncovered"
     finally:
         cluster.client.patch("vlanconfigs", "both", {"spec": {"nodeSelector": None}})
-        until(cluster, lambda: not run(cluster).result.get("warnings"))
+        until(lambda: not run(cluster).result.get("warnings"), "the node back")
     with harvester_bed.fault("harvester-link-down", "harvester", node="harvester-node-2"):
-        until(cluster, lambda: bool(run(cluster).result.get("warnings")))
+        until(lambda: run(cluster).result.get("warnings"), "the link down")
         assert run(cluster, vlan=101).failure["reason"] == "harvester_vlan_status_not_ready"
 
 
@@ -192,7 +192,7 @@ def test_a_vm_on_the_old_network_stops_the_change(cluster: TestCluster) -> None:
         assert network(cluster) is None
     finally:
         cluster.client.delete("virtualmachines", "wrong", "default")
-    until(cluster, lambda: cluster.client.get("virtualmachines", "wrong", "default") is None)
+    cluster.client.until(lambda found: found is None, "virtualmachines", "wrong", "default")
     assert off(cluster, retries=9)["harvester_migration_network"]["settled"]
     assert nads(cluster) == []
 
@@ -218,7 +218,7 @@ def test_another_mtu_of_the_uplinks_reaches_every_pod(cluster: TestCluster) -> N
     nad = run(cluster, mtu=1500)["harvester_migration_network"]["nad"]
     uplinks(cluster, 9000)
     try:
-        until(cluster, lambda: config(cluster, nad).get("mtu") == 9000)
+        until(lambda: config(cluster, nad).get("mtu") == 9000, "the MTU in the NAD")
         assert "mtu-mismatch" in proof(cluster)
         done = run(cluster, mtu=9000)
         assert [each.partition(" delete ")[2].split("-")[0] for each in done["actions"]] == ["Pod harvester"] * 2
@@ -260,7 +260,7 @@ def test_migrations_stop_a_change_and_those_without_a_state_one_of_limits(cluste
         assert "default/move" in failed.failure["object"]
     cluster.client.delete("virtualmachineinstancemigrations", "move", "default")
     cluster.client.delete("virtualmachines", "moving", "default")
-    until(cluster, lambda: not cluster.client.list("virtualmachineinstancemigrations"))
+    cluster.client.until(lambda found: found is None, "virtualmachineinstancemigrations", "move", "default")
 
 
 def test_pods_without_an_address_are_named(harvester_bed: TestBed, cluster: TestCluster) -> None:

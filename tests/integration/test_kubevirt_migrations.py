@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from integration.calls import call, connection, on
-from integration.networks import NETWORK, make_nad
+from integration.networks import NETWORK, addresses, make_nad
 from testbed.testing import TestBed, TestCluster
 
 GATE = "DecentralizedLiveMigration"
@@ -44,16 +43,6 @@ def configuration(cluster: TestCluster) -> dict[str, Any]:
     return result
 
 
-def networks(cluster: TestCluster) -> list[list[str]]:
-    """The addresses on migration0 of every virt-handler and synchronization pod."""
-    selector = "kubevirt.io in (virt-handler,virt-synchronization-controller)"
-    found = []
-    for pod in cluster.client.list("pods", "kubevirt", selector):
-        status = json.loads(pod["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"])
-        found.append([ip for entry in status if entry.get("interface") == "migration0" for ip in entry["ips"]])
-    return found
-
-
 def test_sets_the_network_and_waits_until_it_is_on_every_pod(cluster: TestCluster) -> None:
     called = on(cluster, "kubevirt_migrations", decentralized=True, network=NETWORK, bandwidth_per_migration="64Mi")
     now = called["kubevirt_migrations"]
@@ -61,7 +50,7 @@ def test_sets_the_network_and_waits_until_it_is_on_every_pod(cluster: TestCluste
     assert now["settled"]
     assert now["network"] == NETWORK
     assert GATE in configuration(cluster)["developerConfiguration"]["featureGates"]
-    pods = networks(cluster)
+    pods = addresses(cluster)
     assert len(pods) == 4
     assert all(len(addresses) == 1 for addresses in pods)
     ip = now["synchronization_addresses"][0].rpartition(":")[0]
@@ -94,7 +83,7 @@ def test_absent_takes_the_network_from_every_pod_before_the_gate(cluster: TestCl
     called = on(cluster, "kubevirt_migrations", state="absent")
     assert len(called["actions"]) == 2
     assert "network" not in (configuration(cluster).get("migrations") or {})
-    assert all(addresses == [] for addresses in networks(cluster))
+    assert all(addresses == [] for addresses in addresses(cluster))
     assert cluster.client.get("deployments", "virt-synchronization-controller", "kubevirt") is None
     assert called["kubevirt_migrations"]["synchronization_addresses"] == []
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 import itertools
 
 from integration.calls import on
-from integration.networks import wire
+from integration.networks import migrating, wire
 from testbed.testing import TestBed, TestCluster
-
-SELECTOR = "kubevirt.io in (virt-handler,virt-synchronization-controller)"
 
 
 def pods(cluster: TestCluster) -> dict[str, str]:
     """The pods on the migration network and when they were made."""
-    found = cluster.client.list("pods", "kubevirt", labels=SELECTOR)
-    alive = [pod["metadata"] for pod in found if not pod["metadata"].get("deletionTimestamp")]
+    alive = [pod["metadata"] for pod in migrating(cluster) if not pod["metadata"].get("deletionTimestamp")]
     return {metadata["name"]: metadata["creationTimestamp"] for metadata in alive}
 
 

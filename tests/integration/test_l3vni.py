@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.simulated
 
 @pytest.fixture(scope="module")
 def shapes() -> Iterator[TestBed]:
-    with own_bed(f"pytest-l3vni-{os.getpid()}", tuple(SHAPES), *SETTINGS) as bed:
+    with own_bed("l3vni", tuple(SHAPES), *SETTINGS) as bed:
         yield bed
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from integration.calls import on
 from testbed.resources import Object
+from testbed.sim.multus import reported
 from testbed.testing import TestBed, TestCluster
 
 NADS = "network-attachment-definitions"
@@ -49,13 +50,8 @@ class Network:
         metadata["labels"] = {"kubevirt.io": "virt-handler"} if own else {}
         container = {"name": "c", "image": "pause"}
         self.cluster.client.create("pods", {"metadata": metadata, "spec": {"containers": [container]}})
-        found = self.cluster.client.until(_attached, "pods", name, self.namespace)
-        status = json.loads((found or {})["metadata"]["annotations"]["k8s.v1.cni.cncf.io/network-status"])
-        return next(str(entry["ips"][0]) for entry in status if entry["name"] == f"{self.namespace}/net")
-
-
-def _attached(pod: Object | None) -> bool:
-    return "network-status" in str((pod or {}).get("metadata", {}).get("annotations"))
+        found = self.cluster.client.until(lambda pod: bool(pod and reported(pod)), "pods", name, self.namespace)
+        return next(str(entry["ips"][0]) for entry in reported(found or {}) if entry["name"] == f"{self.namespace}/net")
 
 
 @pytest.fixture

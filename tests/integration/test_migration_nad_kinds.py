@@ -4,17 +4,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from integration.calls import on
 from testbed.resources import Object
+from testbed.sim.multus import reported
 from testbed.testing import TestBed, TestCluster, own_bed
 
 NADS = "network-attachment-definitions"
-STATUS = "k8s.v1.cni.cncf.io/network-status"
 RESOURCE = "openshift.io/migration"
 PLAN: Object = {"mtu": 1400, "slot": 0, "max_clusters": 2, "required_addresses": 3}
 
@@ -43,9 +42,9 @@ def pod(cluster: TestCluster, name: str, network: str) -> None:
 
 def attached(cluster: TestCluster, name: str) -> Object:
     """What multus reports of the pod's second interface."""
-    found = cluster.client.until(lambda pod: STATUS in str(pod), "pods", name, "default", seconds=20)
-    (entry,) = json.loads((found or {})["metadata"]["annotations"][STATUS])[1:]
-    return dict(entry)
+    found = cluster.client.until(lambda pod: bool(pod and reported(pod)), "pods", name, "default", seconds=20)
+    (entry,) = reported(found or {})[1:]
+    return entry
 
 
 def waits(cluster: TestCluster, name: str, text: str) -> None:
@@ -56,7 +55,7 @@ def waits(cluster: TestCluster, name: str, text: str) -> None:
         return text in str(events) or text in str((pod or {})["status"])
 
     waiting = cluster.client.until(told, "pods", name, "default", seconds=20)
-    assert STATUS not in str(waiting)
+    assert not reported(waiting or {})
 
 
 WORKS: list[tuple[str, Object]] = [

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from integration.calls import Called, on
 from integration.networks import NETWORK, PLAN, slot, wire
+from testbed.sim.multus import STATUS
 from testbed.testing import TestBed, TestCluster
-
-STATUS = "k8s.v1.cni.cncf.io/network-status"
 
 
 @pytest.fixture

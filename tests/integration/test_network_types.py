@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from integration.networks import migrating
 from integration.playbooks import Ran, playbook
 from testbed.resources import Object
+from testbed.sim.multus import reported
 from testbed.testing import TestBed, TestCluster, own_bed
 
 NADS = "network-attachment-definitions"
 POLICIES = "nodenetworkconfigurationpolicies"
-STATUS = "k8s.v1.cni.cncf.io/network-status"
 RESOURCE = "openshift.io/migration"
-MIGRATES = "kubevirt.io in (virt-handler,virt-synchronization-controller)"
 
 OVERLAY: dict[str, Any] = {
     "migration_network_vrf": "",
@@ -70,11 +70,10 @@ def site(bed: TestBed, *arguments: str, **extra: Any) -> Ran:
 def network(cluster: TestCluster) -> tuple[Object, Object]:
     """The only NAD with its configuration, once it is what every pod of KubeVirt has."""
     (nad,) = cluster.client.list(NADS, "kubevirt")
-    pods = cluster.client.list("pods", "kubevirt", MIGRATES)
+    pods = migrating(cluster)
     assert pods
     for pod in pods:
-        entries = json.loads(pod["metadata"]["annotations"][STATUS])
-        assert [entry["name"] for entry in entries[1:]] == [f"kubevirt/{nad['metadata']['name']}"]
+        assert [entry["name"] for entry in reported(pod)[1:]] == [f"kubevirt/{nad['metadata']['name']}"]
     return nad, dict(json.loads(nad["spec"]["config"]))
 
 

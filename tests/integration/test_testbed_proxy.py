@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from testbed.proxy import Proxy, running
 from testbed.proxy_rules import Action, Request, requests, watches, writes
 from testbed.store import Store
 from testbed.testing import Client, TestBed, TestCluster
+from testbed.until import until
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_it_answers_in_the_api_servers_place(proxy: Proxy, client: Client, names
 def test_what_passes_is_the_kubeconfigs_user(cluster: TestCluster, client: Client, namespace: str) -> None:
     mark = cluster.mark()
     client.create("configmaps", _config_map(namespace, "one"))
-    _until(lambda: [write.user for write in cluster.writes(mark)] == ["admin"], "the write is on record")
+    until(lambda: [write.user for write in cluster.writes(mark)] == ["admin"], "the write is on record")
 
 
 def test_in_a_partition_nothing_gets_through_until_it_heals(proxy: Proxy, client: Client) -> None:
@@ -146,13 +146,6 @@ def _relists_after(cluster: TestCluster, proxy: Proxy, namespace: str, accident:
 async def _open_watch(proxy: Proxy) -> None:
     while not any(request.watch and request.status == 200 for request in proxy.requests):
         await asyncio.sleep(0.01)
-
-
-def _until(true: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not after {seconds:.0f} s: {what}"
-        time.sleep(0.02)
 
 
 def _config_map(namespace: str, name: str) -> dict[str, object]:

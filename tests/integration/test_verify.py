@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from integration.playbooks import Ran, playbook
+from testbed.sim.multus import STATUS, addresses
 from testbed.testing import TestBed, TestCluster
 from unit.verify_schema import assert_valid
 
 pytestmark = pytest.mark.simulated
 
-NAD, STATUS = "network-attachment-definitions", "k8s.v1.cni.cncf.io/network-status"
+NAD = "network-attachment-definitions"
 OURS = "livemigration.kubevirt"
 OK, DRIFT, INCOMPLETE = 0, 2, 4
 
@@ -107,7 +108,7 @@ def test_a_fleet_without_clusters_is_not_ready(fleet: TestBed) -> None:
 def test_an_address_that_two_clusters_have(fleet: TestBed, tmp_path: Path) -> None:
     clusters = list(fleet.clusters.values())
     theirs, mine = (each.client.list("pods", "kubevirt", "kubevirt.io=virt-handler")[0] for each in clusters)
-    taken = json.loads(theirs["metadata"]["annotations"][STATUS])[-1]["ips"]
+    taken = addresses(theirs, "migration0")
     text = mine["metadata"]["annotations"][STATUS]
     entries = json.loads(text)
     entries[-1]["ips"] = taken

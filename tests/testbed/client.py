@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ import aiohttp
 from .connection import Connection
 from .kube import Api, Conflict
 from .resources import Object, Objects
+from .until import until
 
 T = TypeVar("T")
 
@@ -77,12 +77,7 @@ class Client:
         seconds: float = 30,
     ) -> Object | None:
         """The object once something is true of it; AssertionError with its last state at the deadline."""
-        deadline = time.monotonic() + seconds
-        while not true(found := self.get(key, name, namespace)):
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{key} {namespace}/{name} not as wanted after {seconds} s; found: {found}")
-            time.sleep(0.02)
-        return found
+        return until(lambda: self.get(key, name, namespace), f"{key} {namespace}/{name} as wanted", seconds, holds=true)
 
     def close(self) -> None:
         if self._session is not None:
