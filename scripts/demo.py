@@ -249,7 +249,7 @@ def main() -> int:
     else:
         say(f"Proven in {time.monotonic() - started:.0f} s; clusters up in {up:.1f} s ({judged(up, START_BAR)}):")
         for line in proven:
-            print(f"  {line}")
+            print(f"  {line}", flush=True)
         return 0
     finally:
         end(os.environ.get("KEEP") == "1")
