@@ -58,7 +58,7 @@ STEPS = (
         "address plan",
         f"{PYTEST} --hypothesis-profile=thorough tests/unit/test_address_plan_properties.py",
     ),
-    Step("integration", "integration", f"{PYTEST} {WORKERS} tests/integration tests/conformance"),
+    Step("integration", "integration", f"{PYTEST} {WORKERS} tests/conformance tests/integration"),
     Step("molecule", "molecule", "molecule test --all"),
 )
 
