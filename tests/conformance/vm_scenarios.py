@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+from testbed.kube import NotFound
 
 from conformance.pair import VM_NETWORK, Pair
 from conformance.recorder import Recorder
@@ -133,7 +135,8 @@ class Play:
             client.until(lambda found: found is None, VMI, self.name, NAMESPACE)
             for vmim in client.list(VMIM, NAMESPACE):
                 if vmim["spec"]["vmiName"] == self.name:
-                    client.patch(VMIM, vmim["metadata"]["name"], {"metadata": {"finalizers": None}}, NAMESPACE)
+                    with suppress(NotFound):  # KubeVirt may have taken them off meanwhile.
+                        client.patch(VMIM, vmim["metadata"]["name"], {"metadata": {"finalizers": None}}, NAMESPACE)
 
     _mark = 0
 
