@@ -15,8 +15,6 @@ from conformance.site_scenario import GATE, KUBEVIRT
 if TYPE_CHECKING:
     from testbed.testing import Client, TestBed
 
-_SECONDS = 60.0
-
 Object = dict[str, Any]
 
 

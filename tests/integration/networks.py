@@ -45,8 +45,10 @@ def migrating(cluster: TestCluster, namespace: str = "kubevirt") -> list[Object]
 
 
 def addresses(cluster: TestCluster, namespace: str = "kubevirt") -> list[list[str]]:
-    """What each of them has on the migration network."""
-    return [multus.addresses(pod, "migration0") for pod in migrating(cluster, namespace)]
+    """What each of them has on the migration network; fails the test where multus has told nothing of one."""
+    pods = migrating(cluster, namespace)
+    assert all(multus.reported(pod) for pod in pods), pods
+    return [multus.addresses(pod, "migration0") for pod in pods]
 
 
 def vm_on(network: str, name: str) -> Object:

@@ -148,13 +148,13 @@ def test_a_node_without_the_network_is_named(harvester_bed: TestBed, cluster: Te
     patch = {"spec": {"nodeSelector": selector}}
     cluster.client.patch("vlanconfigs", "both", patch)
     try:
-        until(lambda: "harvester-node-2" in str(run(cluster).result.get("warnings")), "the node that is left out")
+        until(lambda: "harvester-node-2" in str(run(cluster).result.get("warnings")), "the node that is left out", 15)
         assert run(cluster, vlan=101).failure["reason"] == "harvester_node_uncovered"
     finally:
         cluster.client.patch("vlanconfigs", "both", {"spec": {"nodeSelector": None}})
-        until(lambda: not run(cluster).result.get("warnings"), "the node back")
+        until(lambda: not run(cluster).result.get("warnings"), "the node back", 15)
     with harvester_bed.fault("harvester-link-down", "harvester", node="harvester-node-2"):
-        until(lambda: run(cluster).result.get("warnings"), "the link down")
+        until(lambda: run(cluster).result.get("warnings"), "the link down", 15)
         assert run(cluster, vlan=101).failure["reason"] == "harvester_vlan_status_not_ready"
 
 
@@ -218,7 +218,7 @@ def test_another_mtu_of_the_uplinks_reaches_every_pod(cluster: TestCluster) -> N
     nad = run(cluster, mtu=1500)["harvester_migration_network"]["nad"]
     uplinks(cluster, 9000)
     try:
-        until(lambda: config(cluster, nad).get("mtu") == 9000, "the MTU in the NAD")
+        until(lambda: config(cluster, nad).get("mtu") == 9000, "the MTU in the NAD", 15)
         assert "mtu-mismatch" in proof(cluster)
         done = run(cluster, mtu=9000)
         assert [each.partition(" delete ")[2].split("-")[0] for each in done["actions"]] == ["Pod harvester"] * 2

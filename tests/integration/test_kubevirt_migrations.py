@@ -52,7 +52,7 @@ def test_sets_the_network_and_waits_until_it_is_on_every_pod(cluster: TestCluste
     assert GATE in configuration(cluster)["developerConfiguration"]["featureGates"]
     pods = addresses(cluster)
     assert len(pods) == 4
-    assert all(len(addresses) == 1 for addresses in pods)
+    assert all(len(own) == 1 for own in pods)
     ip = now["synchronization_addresses"][0].rpartition(":")[0]
     assert [ip] in pods
     assert any("waiting for the migration settings" in line for line in called.told)
@@ -83,7 +83,7 @@ def test_absent_takes_the_network_from_every_pod_before_the_gate(cluster: TestCl
     called = on(cluster, "kubevirt_migrations", state="absent")
     assert len(called["actions"]) == 2
     assert "network" not in (configuration(cluster).get("migrations") or {})
-    assert all(addresses == [] for addresses in addresses(cluster))
+    assert all(own == [] for own in addresses(cluster))
     assert cluster.client.get("deployments", "virt-synchronization-controller", "kubevirt") is None
     assert called["kubevirt_migrations"]["synchronization_addresses"] == []
 

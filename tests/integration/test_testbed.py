@@ -78,7 +78,7 @@ def test_killed_it_leaves_nothing_that_stops_the_next_start(name: str) -> None:
     processes = children(status["pid"])
     assert len(processes) == 4
     os.kill(status["pid"], signal.SIGKILL)
-    until(lambda: not any(_alive(child) for child in processes), "children die with the daemon")
+    until(lambda: not any(_alive(child) for child in processes), "children die with the daemon", 15)
     assert _testbed("status", "--name", name).returncode == 3
     daemon.spawn(name, ["one"], BARE)
     assert json.loads((beds() / name / "bed.json").read_text())["pid"] != status["pid"]
@@ -89,10 +89,10 @@ def test_the_bed_of_a_test_run_ends_with_it_however_that_ends(name: str) -> None
     program = f"from testbed import daemon; daemon.spawn({name!r}, ['one'], {BARE!r}, outlives=False); input()"
     command = [sys.executable, "-c", program]
     with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdin=subprocess.PIPE) as run:
-        until(lambda: daemon.running(name) and (beds() / name / "bed.json").exists(), "the bed starts")
+        until(lambda: daemon.running(name) and (beds() / name / "bed.json").exists(), "the bed starts", 15)
         assert daemon.answers(name)
         run.kill()
-    until(lambda: not daemon.running(name), "the daemon ends")
+    until(lambda: not daemon.running(name), "the daemon ends", 15)
 
 
 @pytest.mark.simulated
@@ -108,7 +108,7 @@ def test_a_broken_control_plane_ends_the_bed(name: str) -> None:
     daemon.spawn(name, ["one"], BARE)
     pid = json.loads((beds() / name / "bed.json").read_text())["pid"]
     os.kill(children(pid)[0], signal.SIGKILL)
-    until(lambda: not daemon.running(name), "the daemon ends")
+    until(lambda: not daemon.running(name), "the daemon ends", 15)
     assert "stopping:" in daemon.log_path(name).read_text()
 
 
@@ -122,7 +122,7 @@ def test_a_user_has_no_rights_until_rbac_gives_some(cluster: TestCluster, namesp
         role = {"kind": "ClusterRole", "name": "view", "apiGroup": "rbac.authorization.k8s.io"}
         binding = {"metadata": {"name": "reader", "namespace": namespace}, "subjects": [subject], "roleRef": role}
         cluster.client.create("rolebindings", binding)
-        until(lambda: _readable(client, namespace), "the API server learns of the binding")
+        until(lambda: _readable(client, namespace), "the API server learns of the binding", 15)
     finally:
         client.close()
 
@@ -132,7 +132,7 @@ def test_the_audit_log_holds_a_users_writes_and_no_reads(cluster: TestCluster, n
     cluster.client.list("configmaps", namespace)
     assert cluster.writes(mark) == []
     cluster.client.create("configmaps", {"metadata": {"name": "one", "namespace": namespace}})
-    until(lambda: bool(cluster.writes(mark)), "the write is on record")
+    until(lambda: bool(cluster.writes(mark)), "the write is on record", 15)
     (write,) = cluster.writes(mark)
     assert (write.verb, write.path, write.code) == ("create", f"/api/v1/namespaces/{namespace}/configmaps", 201)
 

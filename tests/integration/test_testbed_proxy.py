@@ -74,7 +74,7 @@ def test_it_answers_in_the_api_servers_place(proxy: Proxy, client: Client, names
 def test_what_passes_is_the_kubeconfigs_user(cluster: TestCluster, client: Client, namespace: str) -> None:
     mark = cluster.mark()
     client.create("configmaps", _config_map(namespace, "one"))
-    until(lambda: [write.user for write in cluster.writes(mark)] == ["admin"], "the write is on record")
+    until(lambda: [write.user for write in cluster.writes(mark)] == ["admin"], "the write is on record", 15)
 
 
 def test_in_a_partition_nothing_gets_through_until_it_heals(proxy: Proxy, client: Client) -> None:

@@ -102,7 +102,7 @@ class TestMoves:
         # KubeVirt removes the source's migration, too, when the VMI it is about has gone.
         swept = f"{road.source.name}: delete VirtualMachineInstanceMigration default/{road.name}"
         assert swept in foreseen
-        assert [line for line in done if line != swept] == [line for line in foreseen if line != swept]
+        assert done in (foreseen, [line for line in foreseen if line != swept])
 
     def test_what_it_returns(self, start: Start) -> None:
         shown = start().move()["vmim_crosscluster"]
